@@ -1,0 +1,25 @@
+import { defineConfig } from "vitest/config"
+
+/** Suites that take long for what they add: `.ci/run` runs them, and `DEEP=1 npm test`. */
+const deep = [
+  "test/contract/sandboxes-copied.test.ts",
+  "test/contract/sandboxes-unprivileged.test.ts",
+  "test/postgres/embedded-users.test.ts",
+  "test/postgres/patience.test.ts",
+  "test/sandbox/crash.test.ts"
+]
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: process.env["DEEP"] ? [] : deep,
+    // Tests start processes and signal them: each file in a process of its own. Mostly they wait for those.
+    pool: "forks",
+    maxWorkers: 3,
+    globalSetup: "test/support/cluster.ts",
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 30_000,
+    silent: "passed-only"
+  }
+})
