@@ -1,0 +1,261 @@
+/**
+ * What is remembered of one actor, and how a message changes it: step, commit, tell. The promises are those of cell.ts, which
+ * brings the messages one after another.
+ */
+import { Effect } from "effect"
+import type { AnyMachineSnapshot } from "xstate"
+import { acceptsOf } from "./accepts.ts"
+import type { ActorDefinition } from "./actor.ts"
+import type { Address } from "./address.ts"
+import { type CommitFailed, Committer } from "./committer.ts"
+import type { Feeds } from "./feeds.ts"
+import { Inspector } from "./inspection.ts"
+import { type Completion, Journal, type Projection, type Transition, type Verdict } from "./journal.ts"
+import { tell, tellAgain } from "./notices.ts"
+import { Absent, type Answer, type AskError, type Message, Quarantined, Refused, Unavailable } from "./router.ts"
+import { begin, type Decision, persist, restore, staying, step } from "./step.ts"
+import { storable } from "./text.ts"
+
+/** A message with what the runtime itself knows of it. */
+export interface Delivery extends Message {
+  /** The command whose fact this is. */
+  readonly completes?: Completion
+  /** The timer that fired, and the revision that armed it: armed anew since, it is stale. */
+  readonly timer?: { readonly id: string; readonly rev: number }
+}
+
+interface Memory {
+  readonly rev: number
+  readonly epoch: number
+  /** We raised the epoch; until then we have only read. */
+  readonly owned: boolean
+  /** Null: there is no such actor, yet. */
+  readonly snapshot: AnyMachineSnapshot | null
+  readonly timers: ReadonlyMap<string, number>
+}
+
+const unborn: Memory = { rev: 0, epoch: 0, owned: false, snapshot: null, timers: new Map() }
+
+interface Unstorable {
+  readonly _tag: "Unstorable"
+  readonly message: string
+}
+
+/** Lost races against another owner before the caller is told to try again. */
+const racesMax = 3
+
+/** Called after each commit and each activation, with what now stands. */
+export type OnSettled = (snapshot: AnyMachineSnapshot, decision: Decision | null) => void
+
+const isSameRow = (one: Projection, other: Projection): boolean =>
+  one.status === other.status &&
+  one.title === other.title &&
+  one.owner === other.owner &&
+  one.configurationId === other.configurationId
+
+export class Activation<R> {
+  readonly address: Address
+  readonly #definition: ActorDefinition<R>
+  readonly #onSettled: OnSettled
+  /** Null: read before it is used. That there is no such actor is never remembered: another host may make it. */
+  #memory: Memory | null = null
+  /** What is stored may be ahead of what was told and of what stands beside the actor. */
+  isBehind = true
+
+  constructor(definition: ActorDefinition<R>, address: Address, onSettled: OnSettled) {
+    this.#definition = definition
+    this.address = address
+    this.#onSettled = onSettled
+  }
+
+  forget(): void {
+    this.#memory = null
+    this.isBehind = true
+  }
+
+  // Methods, not fields: there are many activations, and each field would be one of its own.
+
+  decide(asked: Delivery): Effect.Effect<Answer, AskError, Journal | Feeds | Committer> {
+    return Effect.gen({ self: this }, function* () {
+      const inspect = yield* Inspector
+      let delivery = asked
+      for (let race = 0; race < racesMax; race++) {
+        const memory = this.#memory ?? (yield* this.load)
+        if (memory.snapshot === null) {
+          if (delivery.event.type !== "create") return yield* this.#absent
+        } else if (delivery.timer !== undefined && memory.timers.get(delivery.timer.id) !== delivery.timer.rev) {
+          if (delivery.timer.rev <= memory.rev) return { rev: memory.rev, duplicate: true }
+          // Another owner armed it.
+          this.forget()
+          continue
+        } else if (this.#definition.requests.has(delivery.event.type) && !memory.snapshot.can(delivery.event)) {
+          const answer = yield* this.#turnAway(memory.snapshot, memory.rev, delivery)
+          if (answer === null) continue
+          return answer
+        }
+        const [decision, verdict] = yield* this.#commit(memory, delivery)
+        switch (verdict._tag) {
+          case "Won":
+            yield* this.#settle(memory, decision, delivery, verdict)
+            return { rev: verdict.rev, duplicate: false } satisfies Answer
+          case "Duplicate":
+            inspect({ type: "actor.duplicate", address: this.address, messageId: delivery.id })
+            if (verdict.rev > memory.rev) this.forget()
+            return { rev: verdict.rev, duplicate: true } satisfies Answer
+          case "Fenced":
+            inspect({ type: "actor.fenced", address: this.address, rev: memory.rev })
+            this.forget()
+            break
+          case "Rejected":
+            throw new Error(`${verdict.record.name} ${verdict.record.key} is held by ${verdict.record.holder}`)
+          case "Unstorable": {
+            // Perhaps it is for the characters that no journal takes.
+            const event = storable(delivery.event)
+            if (event === delivery.event) throw new Error(`the ${this.address.kind} cannot be stored: ${verdict.message}`)
+            delivery = { ...delivery, event }
+          }
+        }
+      }
+      return yield* new Unavailable({ reason: "busy", message: "another host is writing for this actor; try again" })
+    })
+  }
+
+  /** The answer to a request that the state as we know it does not take; null if we know it no more. */
+  #turnAway(snapshot: AnyMachineSnapshot, rev: number, { id, event }: Delivery) {
+    return Effect.gen({ self: this }, function* () {
+      const journal = yield* Journal
+      const seen = yield* journal.seen(this.address, id).pipe(Effect.mapError(unavailable))
+      if (seen !== null) return { rev: seen, duplicate: true } satisfies Answer
+      const stored = yield* journal.load(this.address).pipe(Effect.mapError(unavailable))
+      if (stored?.rev !== rev) {
+        this.forget()
+        return null
+      }
+      const inspect = yield* Inspector
+      inspect({ type: "actor.refused", address: this.address, event: event.type })
+      return yield* this.#refusal(snapshot, event)
+    })
+  }
+
+  /** Steps and commits; if a record's condition fails, steps again with that as the fact. */
+  #commit(memory: Memory, delivery: Delivery) {
+    return Effect.gen({ self: this }, function* () {
+      const decision = this.#step(memory.snapshot, delivery.event)
+      const verdict = yield* this.#submit(memory, decision, delivery)
+      if (verdict._tag !== "Rejected" || memory.snapshot === null) return [decision, verdict] as const
+      const told = { type: "record.rejected", ...verdict.record, event: delivery.event }
+      const rejected = this.#step(memory.snapshot, told)
+      return [rejected, yield* this.#submit(memory, rejected, delivery)] as const
+    })
+  }
+
+  #step(snapshot: AnyMachineSnapshot | null, event: Message["event"]): Decision {
+    const { machine } = this.#definition
+    const decision = snapshot === null ? begin(machine, event) : step(machine, snapshot, event)
+    if (!decision.taken.some((transition) => !transition.endsWith(staying))) return decision
+    const state = this.#definition.announce(decision.snapshot)
+    return state === null ? decision : { ...decision, notices: [...decision.notices, state] }
+  }
+
+  #submit(memory: Memory, decision: Decision, delivery: Delivery): Effect.Effect<Verdict | Unstorable, Unavailable, Committer> {
+    const { version, project, standing } = this.#definition
+    const { snapshot } = decision
+    const row = project(snapshot)
+    const isListed = memory.snapshot !== null && isSameRow(project(memory.snapshot), row)
+    // A timer that fired is spent, unless this very step armed it anew.
+    const timers =
+      delivery.timer === undefined || decision.timers.has(delivery.timer.id)
+        ? decision.timers
+        : new Map([...decision.timers, [delivery.timer.id, null]])
+    const transition: Transition = {
+      address: this.address,
+      machineVersion: version,
+      base: memory.rev,
+      epoch: memory.epoch,
+      takesEpoch: !memory.owned,
+      messageId: delivery.id,
+      event: delivery.event,
+      taken: decision.taken,
+      notices: decision.notices,
+      by: delivery.by,
+      cause: delivery.completes?.key ?? delivery.timer?.id ?? null,
+      status: row.status,
+      snapshot: persist(snapshot),
+      resident: standing(snapshot).length > 0,
+      completes: delivery.completes ?? null,
+      commands: decision.commands,
+      timers,
+      records: isListed ? decision.records : [...decision.records, { type: "project", row }]
+    }
+    return Committer.use((committer) => committer.submit(transition)).pipe(
+      Effect.catch(({ reason, message }: CommitFailed) => {
+        // Whatever was or was not written is read again before the next word.
+        this.forget()
+        return reason === "refused"
+          ? Effect.succeed<Unstorable>({ _tag: "Unstorable", message })
+          : Effect.fail(new Unavailable({ reason: "journal", message: "the database does not answer; try again" }))
+      })
+    )
+  }
+
+  #settle(memory: Memory, decision: Decision, delivery: Delivery, won: Extract<Verdict, { _tag: "Won" }>) {
+    return Effect.gen({ self: this }, function* () {
+      const { rev, epoch, atMs } = won
+      const timers = new Map(memory.timers)
+      if (delivery.timer !== undefined) timers.delete(delivery.timer.id)
+      for (const [id, timer] of decision.timers) {
+        if (timer === null) timers.delete(id)
+        else timers.set(id, rev)
+      }
+      this.#memory = { rev, epoch, owned: true, snapshot: decision.snapshot, timers }
+      this.isBehind = false
+      const inspect = yield* Inspector
+      inspect({ type: "actor.stepped", address: this.address, rev, event: delivery.event.type, taken: decision.taken })
+      yield* tell(this.address, rev, atMs, decision.notices)
+      this.#onSettled(decision.snapshot, decision)
+    })
+  }
+
+  /** Reads what is stored, starts what should stand beside it, and makes good what a crash kept from the feed. */
+  get load(): Effect.Effect<Memory, Unavailable | Quarantined, Journal | Feeds> {
+    return Effect.gen({ self: this }, function* () {
+      const { machine, version } = this.#definition
+      const journal = yield* Journal
+      const stored = yield* journal.load(this.address).pipe(Effect.mapError(unavailable))
+      this.isBehind = stored !== null && stored.quarantine === null
+      if (stored === null) return unborn
+      if (stored.quarantine !== null) return yield* new Quarantined({ reason: stored.quarantine.reason })
+      if (stored.machineVersion !== version) {
+        const reason = `stored by version ${stored.machineVersion} of its machine, this program knows version ${version}`
+        // Recorded, so that its commands and timers rest as well.
+        yield* journal.quarantine(this.address, { reason, event: null }).pipe(Effect.mapError(unavailable))
+        this.isBehind = false
+        return yield* new Quarantined({ reason })
+      }
+      const snapshot = restore(machine, stored.snapshot)
+      yield* tellAgain(this.address, stored.rev).pipe(Effect.mapError(unavailable))
+      const memory: Memory = { rev: stored.rev, epoch: stored.epoch, owned: false, snapshot, timers: stored.timers }
+      this.#memory = memory
+      this.isBehind = false
+      const inspect = yield* Inspector
+      inspect({ type: "actor.activated", address: this.address, rev: stored.rev })
+      this.#onSettled(snapshot, null)
+      return memory
+    })
+  }
+
+  get #absent() {
+    return new Absent({ kind: this.address.kind, id: this.address.id })
+  }
+
+  #refusal(snapshot: AnyMachineSnapshot, event: Message["event"]): Refused {
+    const accepts = acceptsOf(this.#definition, snapshot).filter((type) => type !== event.type)
+    const state = JSON.stringify(snapshot.value)
+    const why =
+      this.#definition.whyNot(snapshot, event) ?? `a ${this.address.kind} that is ${state} does not take \`${event.type}\``
+    return new Refused({ state, accepts, message: why })
+  }
+}
+
+const unavailable = ({ message }: { readonly message: string }) =>
+  new Unavailable({ reason: "journal", message: `the database does not answer (${message}); try again` })

@@ -1,0 +1,114 @@
+/**
+ * One actor in memory. Its loop: take, decide (step, commit, tell: activation.ts), answer. Read this first.
+ *
+ *   M1  A message is answered only after its commit, and a repeat as the first was.
+ *   M2  Nothing is told or run before its commit: a crash may repeat work, never invent it.
+ *   M3  A request that the state does not take is refused before any acknowledgement, and leaves no trace.
+ *   M4  What cannot be decided from memory (fenced, repeated, unknown, refused) is decided from the journal, never from a guess.
+ *
+ * A step that throws kills the loop; the supervisor starts it again, from what is stored.
+ */
+import { type Cause, Effect } from "effect"
+import { Activation, type Delivery, type OnSettled } from "./activation.ts"
+import type { ActorDefinition } from "./actor.ts"
+import type { Address } from "./address.ts"
+import { commitRetryMs } from "./limits.ts"
+import { Mailbox } from "./mailbox.ts"
+import { type Answer, type AskError, Crashed, Unavailable } from "./router.ts"
+
+interface Envelope {
+  readonly delivery: Delivery
+  readonly resume: (answer: Effect.Effect<Answer, AskError>) => void
+}
+
+export class Cell<R> {
+  readonly #activation: Activation<R>
+  /** Null: look at the journal again. */
+  readonly #mailbox = new Mailbox<Envelope | null>()
+  #looksAgain = false
+  #closed: AskError | null = null
+  /** What is being handled, for the record should it be poison. */
+  current: Delivery | null = null
+
+  constructor(definition: ActorDefinition<R>, address: Address, onSettled: OnSettled) {
+    this.#activation = new Activation(definition, address, onSettled)
+  }
+
+  get address(): Address {
+    return this.#activation.address
+  }
+
+  get isIdle(): boolean {
+    return this.#closed !== null || (this.#mailbox.size === 0 && this.current === null)
+  }
+
+  /** Answers when it is committed. */
+  ask(delivery: Delivery): Effect.Effect<Answer, AskError> {
+    return Effect.callback((resume) => {
+      if (this.#closed !== null) resume(Effect.fail(this.#closed))
+      else if (!this.#mailbox.offer({ delivery, resume }))
+        resume(Effect.fail(new Unavailable({ reason: "busy", message: "this actor has too many messages waiting; try again" })))
+    })
+  }
+
+  /** Refuses what waits and what is still to come: nobody will read it. */
+  close(why: AskError): void {
+    this.#closed = why
+    for (const envelope of this.#mailbox.clear()) envelope?.resume(Effect.fail(why))
+  }
+
+  get run() {
+    return Effect.gen({ self: this }, function* () {
+      this.current = null
+      this.#looksAgain = false
+      // A restart remembers nothing that a crash may have spoilt. Reading at once starts what should stand beside the actor.
+      this.#activation.forget()
+      while (true) {
+        if (this.#activation.isBehind) yield* this.#catchUp
+        yield* Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(this.#mailbox.take), (next) => this.#handle(next)))
+      }
+    })
+  }
+
+  /** While the journal does not answer: again soon, between the messages that come. */
+  get #catchUp() {
+    return Effect.catchTags(this.#activation.load, {
+      Quarantined: () => Effect.void,
+      Unavailable: () => {
+        if (this.#looksAgain) return Effect.void
+        this.#looksAgain = true
+        const again = Effect.sync(() => {
+          this.#looksAgain = this.#mailbox.offer(null)
+        })
+        return Effect.asVoid(Effect.forkChild(Effect.delay(again, commitRetryMs)))
+      }
+    })
+  }
+
+  #handle(envelope: Envelope | null) {
+    if (envelope === null) {
+      this.#looksAgain = false
+      return Effect.void
+    }
+    this.current = envelope.delivery
+    return this.#activation.decide(envelope.delivery).pipe(
+      Effect.matchCauseEffect({
+        onSuccess: (answer) => Effect.sync(() => this.#answer(envelope, Effect.succeed(answer))),
+        onFailure: (cause) => {
+          const failure = cause.reasons.find((reason) => reason._tag === "Fail")
+          if (failure !== undefined) return Effect.sync(() => this.#answer(envelope, Effect.fail(failure.error)))
+          const message = "the actor crashed on this message; it was not written"
+          return Effect.andThen(
+            Effect.sync(() => envelope.resume(Effect.fail(new Crashed({ message })))),
+            Effect.failCause(cause as Cause.Cause<never>)
+          )
+        }
+      })
+    )
+  }
+
+  #answer(envelope: Envelope, answer: Effect.Effect<Answer, AskError>): void {
+    this.current = null
+    envelope.resume(answer)
+  }
+}

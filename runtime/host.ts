@@ -1,0 +1,160 @@
+/**
+ * One home in memory: the session's supervisor, its cells, and the standing work that their states want.
+ *
+ * Cells come first and are permanent, standing work is transient and depends on them: rest_for_one. A cell that crashes too
+ * often is quarantined in the journal with the event that did it; standing work that does becomes a fact for its actor.
+ */
+import { Clock, type Context, Effect, type Fiber, Schedule } from "effect"
+import type { AnyMachineSnapshot } from "xstate"
+import type { ActorDefinition, Standing, Voice } from "./actor.ts"
+import { type Address, nameOf } from "./address.ts"
+import { Cell } from "./cell.ts"
+import type { Committer } from "./committer.ts"
+import type { FeedHead } from "./feed.ts"
+import { Feeds } from "./feeds.ts"
+import { Inspector } from "./inspection.ts"
+import { Journal } from "./journal.ts"
+import { commitRetryMs } from "./limits.ts"
+import type { Deliver } from "./outbox.ts"
+import { Quarantined, Unavailable } from "./router.ts"
+import type { Decision } from "./step.ts"
+import { Supervisor } from "./supervisor.ts"
+import { storable } from "./text.ts"
+
+export type HostServices = Journal | Feeds | Committer
+
+/** What all homes of a process share. */
+export interface Household<R> {
+  readonly services: Context.Context<HostServices | R>
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  readonly deliver: Deliver
+  /** After each commit. */
+  readonly onDecision: (decision: Decision) => void
+  readonly inspect: (typeof Inspector)["Service"]
+}
+
+export class Host<R> {
+  readonly org: string
+  readonly home: string
+  readonly #household: Household<R>
+  readonly #supervisor: Supervisor
+  readonly #cells = new Map<string, Cell<R>>()
+  /** Standing work that crashed too often: not started again until its actor no longer wants it. */
+  readonly #givenUp = new Set<string>()
+  /** How often the router has looked it over since it was last used. */
+  unusedLooks = 0
+
+  constructor(household: Household<R>, org: string, home: string) {
+    const { fork, inspect } = household
+    this.org = org
+    this.home = home
+    this.#household = household
+    this.#supervisor = new Supervisor({ home, strategy: "rest_for_one", fork, inspect })
+  }
+
+  get isIdle(): boolean {
+    for (const cell of this.#cells.values()) if (!cell.isIdle) return false
+    return true
+  }
+
+  /** Nothing stands beside its actors, so it can leave memory. */
+  get isBare(): boolean {
+    for (const id of this.#supervisor.ids()) if (!this.#cells.has(id)) return false
+    return true
+  }
+
+  cell(definition: ActorDefinition<R>, address: Address): Cell<R> {
+    const name = nameOf(address)
+    const hosted = this.#cells.get(name)
+    if (hosted !== undefined) return hosted
+    const cell: Cell<R> = new Cell(definition, address, (snapshot, decision) =>
+      this.#settled(definition, cell, snapshot, decision)
+    )
+    this.#cells.set(name, cell)
+    this.#supervisor.start({
+      id: name,
+      restart: "permanent",
+      run: cell.run.pipe(Effect.provideContext(this.#household.services)),
+      onGivenUp: (reason) => this.#quarantine(cell, reason)
+    })
+    return cell
+  }
+
+  /** Lets what is being handled commit; what waits is told to ask again. */
+  stop(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const why = new Unavailable({ reason: "draining", message: "the actor is leaving this host's memory; try again" })
+      for (const cell of this.#cells.values()) cell.close(why)
+      return this.#supervisor.stopAll()
+    })
+  }
+
+  #settled(definition: ActorDefinition<R>, cell: Cell<R>, snapshot: AnyMachineSnapshot, decision: Decision | null): void {
+    if (decision !== null) this.#household.onDecision(decision)
+    const all = definition.standing(snapshot)
+    if (all.length === 0 && this.isBare && this.#givenUp.size === 0) return
+    const prefix = `${nameOf(cell.address)}#`
+    const wanted = new Map(all.map((standing) => [prefix + standing.id, standing]))
+    for (const id of [...this.#supervisor.ids()])
+      if (id.startsWith(prefix) && !wanted.has(id)) this.#household.fork(this.#supervisor.stop(id))
+    for (const id of this.#givenUp) if (id.startsWith(prefix) && !wanted.has(id)) this.#givenUp.delete(id)
+    for (const [id, standing] of wanted) if (!this.#givenUp.has(id)) this.#stand(definition, cell, id, standing)
+  }
+
+  #stand(definition: ActorDefinition<R>, cell: Cell<R>, id: string, standing: Standing): void {
+    const activity = definition.activities[standing.name]
+    if (activity === undefined) throw new Error(`${definition.kind} has no activity ${standing.name}`)
+    this.#supervisor.start({
+      id,
+      restart: "transient",
+      run: Effect.suspend(() => activity(standing.params, this.#voice(cell))).pipe(
+        Effect.provideContext(this.#household.services)
+      ),
+      onGivenUp: (reason) =>
+        Effect.gen({ self: this }, function* () {
+          this.#givenUp.add(id)
+          const now = yield* Clock.currentTimeMillis
+          yield* this.#voice(cell).tell(`crashed:${standing.id}:${now}`, definition.crashed(standing, reason))
+        })
+    })
+  }
+
+  #voice({ address }: Cell<R>): Voice {
+    const home = { org: address.org, id: address.home }
+    const feeds = <A>(use: (feeds: Feeds["Service"]) => Effect.Effect<A>) =>
+      Feeds.use(use).pipe(Effect.provideContext(this.#household.services))
+    const waitOut = { while: () => true, schedule: Schedule.spaced(commitRetryMs) }
+    return {
+      address,
+      tell: (messageId, fact) =>
+        this.#household
+          .deliver(address, { id: messageId, event: fact, by: null })
+          .pipe(
+            Effect.retry({ while: ({ _tag }) => _tag === "Unavailable", schedule: Schedule.spaced(commitRetryMs) }),
+            Effect.asVoid,
+            Effect.orDie
+          ),
+      publish: (events) => feeds((service) => service.publish(home, events)),
+      head: feeds((service) => service.head(home).pipe(Effect.retry(waitOut), Effect.orDie)) as Effect.Effect<FeedHead>
+    }
+  }
+
+  #quarantine(cell: Cell<R>, reason: string): Effect.Effect<void> {
+    // It may be what could not be stored.
+    const event = storable(cell.current?.event ?? null)
+    const name = nameOf(cell.address)
+    return Effect.gen({ self: this }, function* () {
+      cell.close(new Quarantined({ reason }))
+      for (const id of [...this.#supervisor.ids()]) if (id.startsWith(`${name}#`)) yield* this.#supervisor.stop(id)
+      for (const id of this.#givenUp) if (id.startsWith(`${name}#`)) this.#givenUp.delete(id)
+      const journal = yield* Journal
+      yield* journal
+        .quarantine(cell.address, { reason, event })
+        .pipe(Effect.retry({ while: () => true, schedule: Schedule.spaced(commitRetryMs) }), Effect.orDie)
+      // From here on the journal says so, until somebody releases it, here or elsewhere.
+      if (this.#cells.get(name) === cell) this.#cells.delete(name)
+      const inspect = yield* Inspector
+      inspect({ type: "actor.quarantined", address: cell.address, reason })
+    }).pipe(Effect.provideContext(this.#household.services))
+  }
+}

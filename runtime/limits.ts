@@ -1,0 +1,57 @@
+/** Every bound of the runtime, with its unit in its name and its reason beside it. */
+
+/** Messages waiting in one actor's mailbox; the next is refused at once, so that a caller can say 503. */
+export const mailboxMessagesMax = 64
+/** Transitions in one statement: 64 on 4 connections measured best; larger batches wait longer than they save. */
+export const batchTransitionsMax = 64
+export const batchesInFlightMax = 4
+/** Tries of one batch whose commit is unknown, with a pause between, before its callers are told. */
+export const commitTriesMax = 8
+export const commitRetryMs = 250
+/** A command claim, renewed three times in it while its run lives; what a dead host's commands wait before another takes them. */
+export const commandClaimMs = 10_000
+export const commandRenewMs = 3_000
+/** Hands at work at once in one process; each mostly waits for a provider. */
+export const commandsInFlightMax = 64
+/** Tries of a command whose hand crashed, 0.5 s apart and doubling. */
+export const commandTriesMax = 5
+export const commandRetryMs = 500
+/** A hand that cannot tell yet, or whose actor does not take the fact, is asked again no more seldom than this. */
+export const commandRetryMaxMs = 30_000
+/** One run of a hand: the longest that a port promises is a clone of 110 s; one that takes five times that hangs. */
+export const commandMs = 600_000
+/** The safety net under in-process wake-ups of the outbox. */
+export const outboxPollMs = 1_000
+/** Timers are read this far ahead and then waited for in memory. */
+export const timerAheadMs = 1_000
+export const timersReadMax = 512
+/** Restarts a supervisor grants within the window before it escalates (Erlang's intensity and period). */
+export const restartsMax = 5
+export const restartWindowMs = 60_000
+/** Pause before a restart: 50 ms, doubling to 5 s, so that a crash loop costs its neighbours nothing. */
+export const restartPauseMs = 50
+export const restartPauseMaxMs = 5_000
+/** A home with nothing to do and nothing standing leaves memory after this. */
+export const passivateAfterMs = 300_000
+/** Who was written this long before the last write of all is activated at a start as well: its watchers may lack something. */
+export const recentMs = 300_000
+/** How often homes are looked over for passivation. */
+export const passivateEveryMs = 30_000
+/** What a drain waits for messages in flight before it stops their supervisors. */
+export const drainMs = 5_000
+/** Feed events of a home kept in memory for watchers that are almost in step. */
+export const feedRingEventsMax = 1_024
+/** The same in characters, about: 1,024 outputs of a tool would be 64 MB. */
+export const feedRingCharactersMax = 1_048_576
+/** A watcher that hears nothing looks this often at what other hosts have stored. */
+export const feedLookMs = 10_000
+/** Feed events of a home kept at all: older ones are an announced gap. */
+export const feedEventsMax = 100_000
+/** Feed events in one storing statement. */
+export const feedBatchEventsMax = 256
+/** Between two tries to store while the database is away. */
+export const feedRetryMs = 250
+/** Waiting to be stored per home; beyond it the source is slowed. */
+export const feedPendingEventsMax = 4_096
+/** Why something failed, in one place of the records. */
+export const reasonCharactersMax = 2_000

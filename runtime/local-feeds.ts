@@ -1,0 +1,194 @@
+/**
+ * The feeds of this process. What is published for a home waits in order, is stored in batches of at most 256, and only then is
+ * seen; watchers read from a ring of the newest 1,024 and, below that, from the store. What another host stores is found by
+ * looking, every 10 s, while somebody watches here.
+ */
+import { Effect, Layer, Schedule } from "effect"
+import { type FeedEvent, FeedStore, type Home } from "./feed.ts"
+import { Hub } from "./feed-hub.ts"
+import { Feeds, type Page } from "./feeds.ts"
+import { feedBatchEventsMax, feedEventsMax, feedLookMs, feedPendingEventsMax, feedRetryMs, passivateAfterMs } from "./limits.ts"
+
+const trimEvery = 1_000
+
+/** What is left of an event that no store takes: that there was one. */
+const unstorable = ({ source, sourceSeq, rev, at }: FeedEvent): FeedEvent => ({
+  ...{ source, sourceSeq, rev, at, agent: null, parent: null },
+  kind: "unstorable",
+  body: { message: "this event could not be stored and was left out" }
+})
+
+export const localFeeds = Layer.effect(
+  Feeds,
+  Effect.gen(function* () {
+    const store = yield* FeedStore
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const hubs = new Map<string, Hub>()
+    const persistently = { while: () => true, schedule: Schedule.spaced(feedRetryMs) }
+
+    const hubOf = ({ org, id }: Home): Hub => {
+      const name = `${org}/${id}`
+      const hub = hubs.get(name) ?? new Hub({ org, id })
+      hub.isForgotten = false
+      hubs.set(name, hub)
+      return hub
+    }
+
+    const headOf = Effect.fnUntraced(function* (home: Home, hub: Hub) {
+      if (hub.head !== null) return hub.head
+      const head = yield* store.head(home)
+      // Another fibre may have been quicker, and have moved on since.
+      if (hub.head === null) hub.learn(head)
+      return hub.head ?? head
+    })
+
+    /** Stores one batch; whatever goes wrong, what is stored is read again and the rest is tried again. */
+    const storeSome = Effect.fnUntraced(function* (home: Home, hub: Hub) {
+      const head = yield* headOf(home, hub)
+      const batch = hub.pending.slice(0, hub.batchEvents)
+      const reached = new Map(Object.entries(head.sources))
+      const fresh = batch.filter(({ event: { source, sourceSeq } }) => {
+        if (sourceSeq <= (reached.get(source) ?? -1)) return false
+        reached.set(source, sourceSeq)
+        return true
+      })
+      if (fresh.length > 0) {
+        const events = fresh.map(({ event }) => event)
+        const next = yield* store.append(home, head, events).pipe(
+          Effect.tapError(({ reason }) =>
+            Effect.sync(() => {
+              hub.forget()
+              if (reason !== "refused") return
+              if (fresh.length === 1) fresh[0]!.event = unstorable(fresh[0]!.event)
+              hub.batchEvents = 1
+            })
+          )
+        )
+        hub.head = next
+        hub.keep(events.map((event, index) => ({ ...event, seq: head.seq + 1 + index })))
+        if (hub.pending.length <= batch.length) hub.batchEvents = feedBatchEventsMax
+      }
+      hub.pending = hub.pending.slice(batch.length)
+      for (const { stored } of batch) stored?.()
+      hub.wake()
+      yield* trim(home, hub)
+    })
+
+    const trim = Effect.fnUntraced(function* (home: Home, hub: Hub) {
+      if (hub.head === null) return
+      const through = hub.head.seq - feedEventsMax
+      if (through < hub.head.first + trimEvery) return
+      yield* store.trim(home, through)
+      if (hub.head !== null) hub.head = { ...hub.head, first: Math.max(hub.head.first, through + 1) }
+    })
+
+    const write = (home: Home, hub: Hub): void => {
+      if (hub.writing || hub.pending.length === 0) return
+      hub.writing = true
+      fork(
+        // Lets what one turn of the loop publishes travel together.
+        Effect.yieldNow.pipe(
+          Effect.andThen(
+            storeSome(home, hub).pipe(Effect.retry(persistently), Effect.repeat({ while: () => hub.pending.length > 0 }))
+          ),
+          Effect.ensuring(
+            Effect.sync(() => {
+              hub.writing = false
+            })
+          )
+        )
+      )
+    }
+
+    /** False: all of it is queued or stored already. */
+    const queue = (home: Home, hub: Hub, events: ReadonlyArray<FeedEvent>, stored: (() => void) | null): boolean => {
+      const fresh = events.filter(({ source, sourceSeq }) => {
+        if (sourceSeq <= (hub.heard.get(source) ?? -1)) return false
+        hub.heard.set(source, sourceSeq)
+        return true
+      })
+      for (const [index, event] of fresh.entries())
+        hub.pending.push({ event, stored: index === fresh.length - 1 ? stored : null })
+      write(home, hub)
+      return fresh.length > 0
+    }
+
+    const publish = Effect.fnUntraced(function* (home: Home, events: ReadonlyArray<FeedEvent>) {
+      const last = events.at(-1)
+      if (last === undefined) return
+      const hub = hubOf(home)
+      yield* headOf(home, hub).pipe(Effect.retry(persistently), Effect.orDie)
+      while (hub.pending.length >= feedPendingEventsMax) yield* hub.changed
+      yield* Effect.callback<void>((resume) => {
+        const stored = () => resume(Effect.void)
+        if (queue(home, hub, events, stored)) return
+        // Repeats alone: stored already, or about to be with what is queued before us.
+        if (hub.pending.length === 0) stored()
+        else hub.pending.push({ event: last, stored })
+      })
+    })
+
+    const read = Effect.fnUntraced(function* (home: Home, after: number, limit: number) {
+      const hub = hubOf(home)
+      let head = yield* headOf(home, hub)
+      let from = Math.max(after + 1, head.first)
+      let events = from > head.seq ? [] : (hub.newest(from, limit) ?? (yield* store.read(home, from - 1, limit)))
+      if (events.length === 0 && from <= head.seq) {
+        // Another host has forgotten all of it.
+        hub.forget()
+        head = yield* headOf(home, hub)
+        from = Math.max(after + 1, head.first)
+        events = yield* store.read(home, from - 1, limit)
+      }
+      // The oldest may have been forgotten while we read.
+      const first = events[0]?.seq ?? from
+      return { events, gap: first > after + 1 ? { from: after + 1, through: first - 1 } : null } satisfies Page
+    })
+
+    const next = Effect.fnUntraced(function* (home: Home, after: number, limit: number) {
+      while (true) {
+        const page = yield* read(home, after, limit)
+        if (page.events.length > 0 || page.gap !== null) return page
+        const hub = hubOf(home)
+        if ((hub.head?.seq ?? 0) <= after) yield* hub.changed
+      }
+    })
+
+    /** For those who watch here what another host stores. */
+    const look = Effect.fnUntraced(function* (hub: Hub) {
+      const known = hub.head
+      const head = yield* store.head(hub.home)
+      if (hub.writing || hub.head !== known || head.seq === known?.seq) return
+      hub.forget()
+      hub.learn(head)
+      hub.wake()
+    })
+    yield* Effect.forkScoped(
+      Effect.suspend(() =>
+        Effect.forEach(
+          [...hubs.values()].filter(({ isWatched, writing }) => isWatched && !writing),
+          (hub) => Effect.ignore(look(hub)),
+          { discard: true }
+        )
+      ).pipe(Effect.repeat(Schedule.spaced(feedLookMs)))
+    )
+
+    // Homes that nobody has asked for in a while leave memory; their feed is stored.
+    yield* Effect.forkScoped(
+      Effect.sync(() => {
+        for (const [name, hub] of hubs) {
+          if (hub.isForgotten && hub.isQuiet) hubs.delete(name)
+          hub.isForgotten = true
+        }
+      }).pipe(Effect.repeat(Schedule.spaced(passivateAfterMs)))
+    )
+
+    return Feeds.of({
+      head: (home) => headOf(home, hubOf(home)),
+      read,
+      next,
+      tell: (home, events) => Effect.sync(() => void queue(home, hubOf(home), events, null)),
+      publish
+    })
+  })
+)

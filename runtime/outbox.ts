@@ -1,0 +1,160 @@
+/**
+ * Runs committed commands: claims them, lends them hands, brings their facts home.
+ *
+ *   O1  At least once, under the key fixed at commit; its fact is accepted once, in the commit that ends the command. Should two
+ *       runs of it come to know different things, the actor is told of both, the second under an id of its own.
+ *   O2  A claim is renewed until its fact is home; a run that lost its claim is interrupted, and ends nothing.
+ *   O3  A hand that crashes, or takes more than 10 min, is tried again, 5 times, 0.5 s apart and doubling; then its actor is told,
+ *       and the command buried. One that cannot tell yet is asked again at the same pace, at least every 30 s.
+ *   O4  Woken by the commit that asked; the poll every second is a safety net.
+ */
+import { Cause, Clock, Effect, Equal, Exit, Schedule } from "effect"
+import type { Delivery } from "./activation.ts"
+import { type ActorDefinition, type Fact, NotYet } from "./actor.ts"
+import type { Address } from "./address.ts"
+import { Inspector } from "./inspection.ts"
+import { type ClaimedCommand, Journal } from "./journal.ts"
+import {
+  commandClaimMs,
+  commandMs,
+  commandRenewMs,
+  commandRetryMaxMs,
+  commandRetryMs,
+  commandsInFlightMax,
+  commandTriesMax,
+  outboxPollMs
+} from "./limits.ts"
+import type { Answer, AskError } from "./router.ts"
+import { reasonOf, storable } from "./text.ts"
+import type { Wakeup } from "./wakeup.ts"
+
+export type Deliver = (address: Address, delivery: Delivery) => Effect.Effect<Answer, AskError>
+
+const pauseMs = (tries: number): number => Math.min(commandRetryMs * 2 ** (tries - 1), commandRetryMaxMs)
+
+const hangs = () => Effect.die(new Error(`the hand took more than ${commandMs / 60_000} min`))
+
+/** Runs for ever; one per process. */
+export const runOutbox = Effect.fnUntraced(function* <R>(options: {
+  readonly definitions: ReadonlyMap<string, ActorDefinition<R>>
+  readonly deliver: Deliver
+  readonly wakeup: Wakeup
+}) {
+  const { definitions, deliver, wakeup } = options
+  const journal = yield* Journal
+  const inspect = yield* Inspector
+  let inFlight = 0
+  /** Crashes seen by this process, by key: tries that only could not tell yet are none. */
+  const crashes = new Map<string, number>()
+
+  const done = ({ key }: ClaimedCommand) => {
+    crashes.delete(key)
+    inspect({ type: "command.done", key })
+  }
+
+  /** When the next of those that we gave back is due. */
+  let dueAtMs = Number.POSITIVE_INFINITY
+
+  const giveBack = Effect.fnUntraced(function* (command: ClaimedCommand, tries: number, reason: string) {
+    const delayMs = pauseMs(tries)
+    yield* journal.retry(command, delayMs, reason)
+    dueAtMs = Math.min(dueAtMs, (yield* Clock.currentTimeMillis) + delayMs)
+  })
+
+  const again = (command: ClaimedCommand, reason: string) => {
+    inspect({ type: "command.postponed", key: command.key, reason })
+    return giveBack(command, command.attempt, reason)
+  }
+
+  /** The fact of another run was accepted, at `rev`: is ours news? */
+  const tellApart = Effect.fnUntraced(function* ({ address, key, attempt }: ClaimedCommand, rev: number, fact: Fact) {
+    const [row] = yield* journal.history(address, rev - 1, 1)
+    if (Equal.equals(row?.event, JSON.parse(JSON.stringify(storable(fact))))) return
+    yield* Effect.retry(deliver(address, { id: `late:${key}:${attempt}`, event: fact, by: null }), {
+      while: ({ _tag }) => _tag === "Unavailable",
+      schedule: Schedule.spaced(commandRetryMs)
+    })
+  })
+
+  /** Delivers what a hand found out. What cannot be delivered now is run again later, under the same key. */
+  const bringHome = Effect.fnUntraced(function* (command: ClaimedCommand, fact: Fact | NotYet | undefined) {
+    if (fact instanceof NotYet) return yield* again(command, fact.reason)
+    const { address, key, claim } = command
+    if (fact === undefined) yield* journal.complete(command)
+    else {
+      const told = yield* Effect.result(deliver(address, { id: `fact:${key}`, event: fact, by: null, completes: { key, claim } }))
+      if (told._tag === "Failure" && told.failure._tag !== "Absent") return yield* again(command, told.failure._tag)
+      if (told._tag === "Failure") yield* journal.complete(command)
+      else if (told.success.duplicate) yield* tellApart(command, told.success.rev, fact)
+    }
+    done(command)
+  })
+
+  const giveUp = Effect.fnUntraced(function* (command: ClaimedCommand, reason: string) {
+    inspect({ type: "command.buried", key: command.key, reason })
+    const fact = definitions.get(command.address.kind)!.buried(command.name, command.params, reason)
+    // Told first: a crash between the two tells it again, and the actor knows the message.
+    if (fact !== null) yield* deliver(command.address, { id: `buried:${command.key}`, event: fact, by: null })
+    yield* journal.bury(command, reason)
+    crashes.delete(command.key)
+  })
+
+  const conclude = Effect.fnUntraced(function* (command: ClaimedCommand, exit: Exit.Exit<Fact | NotYet | void>) {
+    if (Exit.isSuccess(exit)) return yield* bringHome(command, exit.value ?? undefined)
+    const reason = reasonOf(Cause.squash(exit.cause))
+    inspect({ type: "command.crashed", key: command.key, reason })
+    const crashed = (crashes.get(command.key) ?? 0) + 1
+    crashes.set(command.key, crashed)
+    if (crashed >= commandTriesMax) yield* giveUp(command, reason)
+    else yield* giveBack(command, crashed, reason)
+  })
+
+  /** Returns when the claim is lost. */
+  const holding = (command: ClaimedCommand) =>
+    journal.renew(command, commandClaimMs).pipe(
+      Effect.delay(commandRenewMs),
+      Effect.repeat({ while: (isOurs) => isOurs }),
+      // No answer is not a lost claim: only the journal can say so.
+      Effect.retry({ while: () => true })
+    )
+
+  const run = Effect.fnUntraced(function* (command: ClaimedCommand) {
+    const hand = definitions.get(command.address.kind)?.commands[command.name]
+    if (hand === undefined) return yield* journal.bury(command, `this program has no hand for ${command.name}`)
+    inspect({ type: "command.started", key: command.key, attempt: command.attempt })
+    const work = Effect.suspend(() => hand(command.params, command.key, command.address))
+    const bounded = Effect.timeoutOrElse(work, { duration: commandMs, orElse: hangs })
+    yield* Effect.raceFirst(
+      Effect.flatMap(Effect.exit(bounded), (exit) => conclude(command, exit)),
+      holding(command)
+    )
+  })
+
+  const loop = Effect.gen(function* () {
+    const claimed = yield* journal.claim(Math.min(commandsInFlightMax - inFlight, 32), commandClaimMs)
+    for (const command of claimed) {
+      inFlight += 1
+      yield* Effect.forkChild(
+        run(command).pipe(
+          // The claim runs out and the command is run again.
+          Effect.catchCause((cause) => Effect.logWarning("command", command.key, reasonOf(Cause.squash(cause)))),
+          Effect.ensuring(
+            Effect.sync(() => {
+              inFlight -= 1
+              wakeup.wake()
+            })
+          )
+        )
+      )
+    }
+    if (claimed.length > 0 && inFlight < commandsInFlightMax) return
+    const leftMs = dueAtMs - (yield* Clock.currentTimeMillis)
+    if (leftMs <= 0) dueAtMs = Number.POSITIVE_INFINITY
+    yield* wakeup.within(leftMs > 0 ? Math.min(leftMs, outboxPollMs) : outboxPollMs)
+  })
+
+  yield* loop.pipe(
+    Effect.catchTag("JournalError", () => Effect.sleep(outboxPollMs)),
+    Effect.forever
+  )
+})

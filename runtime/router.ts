@@ -1,0 +1,73 @@
+/**
+ * Port: from an address to its actor. Implemented by runtime/local-router.ts in one process; later by a cluster. Correctness
+ * never depends on it: two owners at once are resolved by the epoch.
+ */
+import { Context, type Effect, Schema } from "effect"
+import type { Address } from "./address.ts"
+import type { Quarantine } from "./journal.ts"
+
+export interface Message {
+  /** Journaled once per actor; a repeat is answered as the first was. */
+  readonly id: string
+  readonly event: { readonly type: string }
+  /** Who asks: a user's id, or null for the system. */
+  readonly by: string | null
+}
+
+export interface Answer {
+  readonly rev: number
+  readonly duplicate: boolean
+}
+
+/** An actor as it is stored, seen without waking it. */
+export interface View {
+  readonly address: Address
+  readonly rev: number
+  readonly epoch: number
+  readonly machineVersion: number
+  readonly status: string
+  readonly value: unknown
+  readonly context: Readonly<Record<string, unknown>>
+  /** Requests that this state takes. */
+  readonly accepts: ReadonlyArray<string>
+  readonly quarantine: Quarantine | null
+  readonly updatedAtMs: number
+}
+
+/** The state does not take this request; nothing was written. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", {
+  state: Schema.String,
+  accepts: Schema.Array(Schema.String),
+  message: Schema.String
+}) {}
+
+/** There is no such actor. */
+export class Absent extends Schema.TaggedError<Absent>()("Absent", { kind: Schema.String, id: Schema.String }) {}
+
+/** `busy`: the mailbox is full. `draining`: this host, or the actor's place in it, is going away. `journal`: the database does not answer. Nothing was taken; try again. */
+export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
+  reason: Schema.Literals(["busy", "draining", "journal"]),
+  message: Schema.String
+}) {}
+
+/** Set aside after crashing too often; an operator releases it. */
+export class Quarantined extends Schema.TaggedError<Quarantined>()("Quarantined", { reason: Schema.String }) {}
+
+/** The message made the actor crash; it was not written. */
+export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", { message: Schema.String }) {}
+
+export type AskError = Refused | Absent | Unavailable | Quarantined | Crashed
+
+export class Router extends Context.Service<
+  Router,
+  {
+    /** Answers once the event is committed (G1). The event is already decoded. A `create` makes the actor. */
+    readonly ask: (address: Address, message: Message) => Effect.Effect<Answer, AskError>
+    /** Null if there is none. Never activates: viewing wakes nobody. */
+    readonly look: (address: Address) => Effect.Effect<View | null, Unavailable>
+    /** Lifts a quarantine; false if there was none. */
+    readonly release: (address: Address) => Effect.Effect<boolean, Unavailable>
+    /** Stops taking messages, lets what is in flight commit, and stops every supervisor. */
+    readonly drain: Effect.Effect<void>
+  }
+>()("proliferate/runtime/Router") {}

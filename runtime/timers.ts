@@ -1,0 +1,55 @@
+/**
+ * Fires durable deadlines. They live in the journal and die with no process: what fell due while nobody ran is fired at the next
+ * start, late but once. A due timer is a message with the id `timer:<timerId>:<rev>`; armed anew since, it is stale and ignored.
+ */
+import { Effect } from "effect"
+import { nameOf } from "./address.ts"
+import { Inspector } from "./inspection.ts"
+import { type DueTimer, Journal } from "./journal.ts"
+import { timerAheadMs, timersReadMax } from "./limits.ts"
+import type { Deliver } from "./outbox.ts"
+import type { Wakeup } from "./wakeup.ts"
+
+type Due = DueTimer & { readonly inMs: number }
+
+/** While more are due than one look shows, those that fired need a moment to leave the table. */
+const crowdedMs = 50
+
+/** Runs for ever; one per process. Woken when a deadline nearer than the next look is armed. */
+export const runTimers = Effect.fnUntraced(function* (options: { readonly deliver: Deliver; readonly wakeup: Wakeup }) {
+  const { deliver, wakeup } = options
+  const journal = yield* Journal
+  const inspect = yield* Inspector
+  const firing = new Set<string>()
+
+  const idOf = ({ timerId, rev }: Due) => `timer:${timerId}:${rev}`
+  const nameOfTimer = (timer: Due) => `${nameOf(timer.address)}/${idOf(timer)}`
+
+  const fire = (timer: Due) => {
+    const { address, timerId, rev, event, inMs } = timer
+    const name = nameOfTimer(timer)
+    firing.add(name)
+    inspect({ type: "timer.fired", address, timerId, lateMs: -inMs })
+    const delivery = { id: idOf(timer), event: event as { readonly type: string }, by: null, timer: { id: timerId, rev } }
+    return Effect.forkChild(
+      deliver(address, delivery).pipe(
+        // It is still due, and fired again by a later look.
+        Effect.catch(() => Effect.sleep(timerAheadMs)),
+        Effect.ensuring(Effect.sync(() => firing.delete(name)))
+      )
+    )
+  }
+
+  const look = Effect.gen(function* () {
+    const timers: ReadonlyArray<Due> = yield* journal.dueTimers(timerAheadMs, timersReadMax)
+    const due = timers.filter((timer) => timer.inMs <= 0 && !firing.has(nameOfTimer(timer)))
+    yield* Effect.forEach(due, fire, { discard: true })
+    const next = timers.find(({ inMs }) => inMs > 0)?.inMs ?? timerAheadMs
+    yield* wakeup.within(Math.max(1, Math.ceil(timers.length === timersReadMax ? Math.min(next, crowdedMs) : next)))
+  })
+
+  yield* look.pipe(
+    Effect.catchTag("JournalError", () => Effect.sleep(timerAheadMs)),
+    Effect.forever
+  )
+})
