@@ -1,0 +1,77 @@
+/**
+ * What a session can be asked and told. Requests (from people) are verbs; facts (from hands and from the daemon) are past
+ * tense and carry the id of what they answer: the boot, the turn, the question, the capture.
+ */
+import { Schema } from "effect"
+import { promptCharactersMax } from "../limits.ts"
+
+const Id = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_.:-]{1,128}$/, { message: "1 to 128 letters, digits or _ . : -" }))
+// NUL cannot be stored as jsonb, and no one means it.
+const noNul = Schema.isPattern(/^[^\u0000]*$/u, { message: "must not contain NUL characters" })
+const Text = Schema.String.check(
+  Schema.isMinLength(1, { message: "must not be empty" }),
+  Schema.isMaxLength(promptCharactersMax, { message: `must have at most ${promptCharactersMax} characters` }),
+  noNul
+)
+const Short = Schema.String.check(Schema.isMaxLength(500), noNul)
+
+export const AgentChoice = Schema.Struct({
+  /** Name in the table of agents, such as `scripted`. */
+  name: Short,
+  permissions: Schema.Literals(["allow", "ask"])
+})
+export type AgentChoice = typeof AgentChoice.Type
+
+export const SessionRequest = Schema.Union([
+  Schema.Struct({
+    type: Schema.tag("create"),
+    configurationId: Id,
+    title: Short,
+    owner: Schema.NullOr(Id),
+    attended: Schema.Boolean,
+    agent: AgentChoice
+  }),
+  Schema.Struct({ type: Schema.tag("start") }),
+  Schema.Struct({ type: Schema.tag("prompt"), promptId: Id, text: Text, by: Schema.NullOr(Id) }),
+  Schema.Struct({ type: Schema.tag("unqueue"), promptId: Id }),
+  Schema.Struct({ type: Schema.tag("interrupt") }),
+  Schema.Struct({ type: Schema.tag("answer"), questionId: Id, optionId: Id }),
+  Schema.Struct({ type: Schema.tag("rename"), title: Short }),
+  Schema.Struct({ type: Schema.tag("pause"), why: Schema.Literals(["manual", "shutdown"]) }),
+  Schema.Struct({ type: Schema.tag("resume") }),
+  Schema.Struct({ type: Schema.tag("stop") })
+])
+
+const reason = { reason: Short, message: Schema.String }
+const boot = { boot: Schema.Int, sandboxId: Id }
+
+export const SessionFact = Schema.Union([
+  Schema.Struct({ type: Schema.tag("sandbox.ready"), ...boot, stateLost: Schema.Boolean }),
+  Schema.Struct({ type: Schema.tag("sandbox.failed"), boot: Schema.Int, final: Schema.Boolean, ...reason }),
+  /** Its processes are gone, its disk is not: it can be revived. */
+  Schema.Struct({ type: Schema.tag("sandbox.stopped"), sandboxId: Id }),
+  Schema.Struct({ type: Schema.tag("sandbox.gone"), sandboxId: Id }),
+  Schema.Struct({ type: Schema.tag("sandbox.expiring"), sandboxId: Id }),
+  Schema.Struct({ type: Schema.tag("sandbox.destroyed"), sandboxId: Id }),
+  Schema.Struct({ type: Schema.tag("workspace.ready"), ...boot }),
+  Schema.Struct({ type: Schema.tag("workspace.failed"), ...boot, final: Schema.Boolean, ...reason }),
+  Schema.Struct({ type: Schema.tag("agent.ready"), ...boot, agentSession: Id, remembers: Schema.Boolean }),
+  Schema.Struct({ type: Schema.tag("agent.failed"), ...boot, final: Schema.Boolean, ...reason }),
+  Schema.Struct({ type: Schema.tag("agent.exited"), ...boot, ...reason }),
+  Schema.Struct({ type: Schema.tag("link.connected"), sandboxId: Id }),
+  Schema.Struct({ type: Schema.tag("link.lost"), sandboxId: Id, ...reason }),
+  Schema.Struct({ type: Schema.tag("turn.finished"), turnId: Id, stopReason: Short, message: Schema.optionalKey(Schema.String) }),
+  /** It could not be given to the agent. */
+  Schema.Struct({ type: Schema.tag("turn.failed"), turnId: Id, ...reason }),
+  Schema.Struct({ type: Schema.tag("question.asked"), turnId: Id, questionId: Id }),
+  Schema.Struct({ type: Schema.tag("question.closed"), turnId: Id, questionId: Id }),
+  Schema.Struct({ type: Schema.tag("snapshot.saved"), captureId: Id, snapshotId: Id, sandboxStopped: Schema.Boolean }),
+  Schema.Struct({ type: Schema.tag("snapshot.failed"), captureId: Id, ...reason }),
+  /** A record that a step wanted is held by another; `event` is what was to be stepped. */
+  Schema.Struct({ type: Schema.tag("record.rejected"), name: Short, key: Short, holder: Short, event: Schema.Unknown })
+])
+
+export const SessionEvent = Schema.Union([...SessionRequest.members, ...SessionFact.members])
+export type SessionRequest = typeof SessionRequest.Type
+export type SessionFact = typeof SessionFact.Type
+export type SessionEvent = typeof SessionEvent.Type
