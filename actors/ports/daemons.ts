@@ -1,0 +1,55 @@
+/** Port: the daemons of running sandboxes, by sandbox id. Adapter: adapters/daemon. Wire: actors/ports/daemon.ts. */
+import { Context, type Effect, Schema, type Stream } from "effect"
+import type {
+  AgentReady,
+  Answer,
+  DaemonEvent,
+  Diff,
+  Exec,
+  ExecResult,
+  Health,
+  StartAgent,
+  StartTurn,
+  Workspace,
+  WorkspaceReady
+} from "./daemon.ts"
+
+/**
+ * `unreachable`: no answer, the request may or may not have been heard. `refused`: it was heard and not done; `final` when the
+ * same request can never succeed. `stale`: another boot is current. `malformed`: it does not speak our protocol.
+ */
+export class DaemonError extends Schema.TaggedError<DaemonError>()("DaemonError", {
+  reason: Schema.Literals(["unreachable", "refused", "stale", "malformed"]),
+  final: Schema.Boolean,
+  message: Schema.String
+}) {}
+
+export class Daemons extends Context.Service<
+  Daemons,
+  {
+    readonly health: (sandboxId: string) => Effect.Effect<typeof Health.Type, DaemonError>
+    /** Up to 110 s: a clone. */
+    readonly prepare: (
+      sandboxId: string,
+      workspace: typeof Workspace.Type
+    ) => Effect.Effect<typeof WorkspaceReady.Type, DaemonError>
+    /** Up to 60 s. */
+    readonly startAgent: (sandboxId: string, agent: typeof StartAgent.Type) => Effect.Effect<typeof AgentReady.Type, DaemonError>
+    readonly startTurn: (sandboxId: string, turn: typeof StartTurn.Type) => Effect.Effect<void, DaemonError>
+    readonly cancelTurn: (sandboxId: string, turnId: string) => Effect.Effect<void, DaemonError>
+    readonly answer: (sandboxId: string, questionId: string, answer: typeof Answer.Type) => Effect.Effect<void, DaemonError>
+    readonly quiesce: (sandboxId: string) => Effect.Effect<void, DaemonError>
+    readonly diff: (sandboxId: string) => Effect.Effect<typeof Diff.Type, DaemonError>
+    readonly exec: (sandboxId: string, exec: typeof Exec.Type) => Effect.Effect<typeof ExecResult.Type, DaemonError>
+    /**
+     * Events after `after(daemonId)`, as they come, in the batches they arrive in; the first batch, perhaps an empty one, comes as
+     * soon as the daemon answers. Fails with `unreachable` when the connection ends or has been silent for 15 s.
+     */
+    readonly events: (
+      sandboxId: string,
+      after: (daemonId: string) => number
+    ) => Stream.Stream<{ readonly daemonId: string; readonly events: ReadonlyArray<DaemonEvent> }, DaemonError>
+    /** `stale` when another daemon numbers the events now: its own are not touched. */
+    readonly ack: (sandboxId: string, daemonId: string, seq: number) => Effect.Effect<void, DaemonError>
+  }
+>()("proliferate/actors/ports/Daemons") {}

@@ -1,0 +1,125 @@
+/**
+ * Port: the records that are not alive: who there is (organisations, users, tokens) and what they have (repositories,
+ * configurations), and the list rows that actors project. Adapters: adapters/postgres/directory.ts, adapters/memory/directory.ts;
+ * suite test/contract/directory.ts. Every row has its organisation; a read names it, and another organisation's row is not found.
+ */
+import { Context, type Effect, Schema } from "effect"
+
+export const Role = Schema.Literals(["owner", "admin", "member", "viewer"])
+export type Role = typeof Role.Type
+
+export interface Organisation {
+  readonly id: string
+  readonly name: string
+  readonly createdAtMs: number
+}
+
+export interface User {
+  readonly id: string
+  readonly org: string
+  readonly name: string
+  readonly email: string
+  readonly role: Role
+  readonly createdAtMs: number
+}
+
+/** Stored by the SHA-256 of the token; the token itself is shown once and kept nowhere. */
+export interface Token {
+  readonly id: string
+  readonly org: string
+  readonly userId: string
+  readonly name: string
+  /** First characters, to recognise it by. */
+  readonly prefix: string
+  readonly createdAtMs: number
+  readonly expiresAtMs: number | null
+}
+
+export interface RepositoryRecord {
+  readonly id: string
+  readonly org: string
+  readonly name: string
+  /** An absolute path on the host (`local`) or an http(s) URL (`remote`), without credentials. */
+  readonly source: "local" | "remote"
+  readonly location: string
+  readonly defaultBranch: string
+  readonly createdAtMs: number
+}
+
+export interface Configuration {
+  readonly id: string
+  readonly org: string
+  readonly name: string
+  readonly repositories: ReadonlyArray<{ readonly repositoryId: string; readonly path: string }>
+  /** Agent that sessions start by default. */
+  readonly agent: string
+  readonly permissions: "allow" | "ask"
+  readonly createdAtMs: number
+}
+
+/** What lists show of a session; written in the commits of its actor that change it, never here. `rev` and `updatedAtMs` are of the last such change. */
+export interface SessionRow {
+  readonly id: string
+  readonly org: string
+  readonly title: string
+  readonly status: string
+  readonly owner: string | null
+  readonly configurationId: string | null
+  readonly rev: number
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+}
+
+/** `conflict`: a unique name or key is taken. `not-found`: something it names is not there. `unavailable`: try again. */
+export class DirectoryError extends Schema.TaggedError<DirectoryError>()("DirectoryError", {
+  reason: Schema.Literals(["conflict", "not-found", "unavailable"]),
+  message: Schema.String
+}) {}
+
+type Result<A> = Effect.Effect<A, DirectoryError>
+type New<A> = Omit<A, "createdAtMs">
+
+export class Directory extends Context.Service<
+  Directory,
+  {
+    readonly addOrganisation: (organisation: New<Organisation>) => Result<Organisation>
+    readonly organisations: Result<ReadonlyArray<Organisation>>
+
+    /** An email is unique within its organisation. */
+    readonly addUser: (user: New<User>) => Result<User>
+    readonly users: (org: string) => Result<ReadonlyArray<User>>
+    /** Removes the user and every token of theirs. False: there was none. */
+    readonly removeUser: (org: string, id: string) => Result<boolean>
+
+    readonly addToken: (token: New<Token> & { readonly hash: string }) => Result<Token>
+    readonly tokens: (org: string) => Result<ReadonlyArray<Token>>
+    /** The unexpired token with this hash, with its user. */
+    readonly tokenByHash: (hash: string) => Result<{ readonly token: Token; readonly user: User } | null>
+    readonly revokeToken: (org: string, id: string) => Result<boolean>
+
+    /** A name is unique within its organisation. */
+    readonly addRepository: (repository: New<RepositoryRecord>) => Result<RepositoryRecord>
+    readonly repository: (org: string, id: string) => Result<RepositoryRecord | null>
+    readonly repositories: (org: string) => Result<ReadonlyArray<RepositoryRecord>>
+
+    /** A name is unique within its organisation. `not-found` if a repository it names is not of the organisation. */
+    readonly addConfiguration: (configuration: New<Configuration>) => Result<Configuration>
+    readonly configuration: (org: string, id: string) => Result<Configuration | null>
+    readonly configurations: (org: string) => Result<ReadonlyArray<Configuration>>
+
+    readonly session: (org: string, id: string) => Result<SessionRow | null>
+    /** Newest first, at most `limit`, those before `before` (an id) if it is given. */
+    readonly sessions: (org: string, limit: number, before: string | null) => Result<ReadonlyArray<SessionRow>>
+
+    /**
+     * Reserves `key` for a request whose canonical text hashes to `hash`, with the id that what it creates shall have. Asked again
+     * it returns what was reserved first: same hash, same id; another hash is the caller's to refuse. Kept for 24 h.
+     */
+    readonly reserve: (request: {
+      readonly org: string
+      readonly key: string
+      readonly hash: string
+      readonly id: string
+    }) => Result<{ readonly hash: string; readonly id: string }>
+  }
+>()("proliferate/actors/ports/Directory") {}

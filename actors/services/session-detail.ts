@@ -1,0 +1,70 @@
+/** A session as people see it, from what is stored: nothing here wakes one. */
+import type { SessionContext } from "../../machines/session/context.ts"
+import type { View } from "../../runtime/router.ts"
+import type { SessionRow } from "../ports/directory.ts"
+
+const titleCharactersMax = 80
+
+/** A session as it is stored, for a person. Its words are those of `SessionView` in adapters/gateway/protocol.ts. */
+export interface SessionDetail {
+  readonly id: string
+  readonly title: string
+  readonly status: string
+  readonly state: unknown
+  readonly rev: number
+  readonly owner: string | null
+  readonly configurationId: string
+  readonly agent: string
+  readonly turnId: string | null
+  readonly questionId: string | null
+  readonly queue: SessionContext["queue"]
+  readonly reason: string | null
+  readonly sandboxId: string | null
+  readonly snapshotId: string | null
+  readonly accepts: ReadonlyArray<string>
+  readonly quarantine: { readonly reason: string; readonly atMs: number } | null
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+}
+
+/** The first line of a prompt, as far as it is a title. */
+export const titleFrom = (text: string): string => {
+  const line = text
+    .trim()
+    .split(/[\r\n]/, 1)[0]!
+    .replace(/[\p{Cc}\p{Cs}]+/gu, " ")
+    .trim()
+  return line.length <= titleCharactersMax
+    ? line
+    : `${[...line]
+        .slice(0, titleCharactersMax - 1)
+        .join("")
+        .trimEnd()}…`
+}
+
+export const detailOf = (
+  row: SessionRow,
+  { value, context, rev, status, accepts, quarantine, updatedAtMs }: View
+): SessionDetail => {
+  const session = context as unknown as SessionContext
+  return {
+    id: row.id,
+    title: session.title,
+    status,
+    state: value,
+    rev,
+    owner: session.owner,
+    configurationId: session.configurationId,
+    agent: session.agent.name,
+    turnId: session.turn?.promptId ?? null,
+    questionId: session.questions[0] ?? null,
+    queue: session.queue,
+    reason: session.reason,
+    sandboxId: session.sandboxId,
+    snapshotId: session.snapshotId,
+    accepts,
+    quarantine: quarantine && { reason: quarantine.reason, atMs: quarantine.atMs },
+    createdAtMs: row.createdAtMs,
+    updatedAtMs
+  }
+}

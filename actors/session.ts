@@ -1,0 +1,181 @@
+/** Binds the session machine to its sandbox, its daemon and its agent. No decisions here: see machines/session.ts. */
+import { Effect, Option, Schedule } from "effect"
+import type { SessionCommands } from "../machines/session/context.ts"
+import { SessionEvent, type SessionFact, SessionRequest } from "../machines/session/events.ts"
+import { sessionMachine, statusOf, whyNot } from "../machines/session.ts"
+import { type ActorDefinition, type Hand, NotYet } from "../runtime/actor.ts"
+import type { Address } from "../runtime/address.ts"
+import { holdLink } from "./link.ts"
+import { Agents } from "./ports/agents.ts"
+import { type DaemonError, Daemons } from "./ports/daemons.ts"
+import { type SandboxError, Sandboxes } from "./ports/sandboxes.ts"
+import { Workspaces } from "./services/workspaces.ts"
+
+type Hands = Sandboxes | Daemons | Agents | Workspaces
+type ParamsOf<Name extends keyof SessionCommands> = Parameters<SessionCommands[Name]>[1]
+type SessionHands = {
+  readonly [Name in keyof SessionCommands]: Hand<ParamsOf<Name>, Hands> &
+    ((...args: any) => Effect.Effect<SessionFact | NotYet | void, never, Hands>)
+}
+
+/** A daemon that does not answer at once may be starting, or its link may be down for a moment: 8 tries within 20 s. */
+const patiently = {
+  while: ({ reason }: DaemonError) => reason === "unreachable",
+  schedule: Schedule.max([Schedule.spaced(2_500), Schedule.recurs(7)])
+}
+
+/** What must be gone in the end is asked for as long as the provider cannot say; anything else is a bug. */
+const untilGone = (error: SandboxError) => (error.isTransient ? Effect.succeed(new NotYet(error.message)) : Effect.die(error))
+
+/** A failed try leaves nothing behind: what it may have made is found by its key and destroyed, before the failure is told. */
+const undone = (key: string, failed: SessionFact) =>
+  Effect.gen(function* () {
+    const sandboxes = yield* Sandboxes
+    for (const made of yield* sandboxes.list) if (made.key === key) yield* sandboxes.destroy(made.sandboxId)
+    return failed
+  }).pipe(Effect.catchTag("SandboxError", untilGone))
+
+const commands: SessionHands = {
+  provisionSandbox: ({ boot, snapshotId }, key, { org, id }: Address) =>
+    Sandboxes.use((sandboxes) => sandboxes.provision({ key, org, sessionId: id, snapshotId })).pipe(
+      Effect.map(({ sandboxId }) => ({ type: "sandbox.ready" as const, boot, sandboxId, stateLost: false })),
+      Effect.catchTag("SandboxError", ({ reason, message }) => {
+        const failed = { type: "sandbox.failed" as const, boot, final: reason === "rejected", reason, message }
+        return reason === "unreachable" ? undone(key, failed) : Effect.succeed(failed)
+      })
+    ),
+
+  reviveSandbox: ({ boot, sandboxId }) =>
+    Sandboxes.use((sandboxes) => sandboxes.revive(sandboxId)).pipe(
+      Effect.map(({ stateLost }) => ({ type: "sandbox.ready" as const, boot, sandboxId, stateLost })),
+      Effect.catchTag("SandboxError", ({ reason, message }) =>
+        Effect.succeed({ type: "sandbox.failed" as const, boot, final: reason === "not-found", reason, message })
+      )
+    ),
+
+  prepareWorkspace: ({ boot, sandboxId, configurationId, restored }, _key, { org, id }: Address) =>
+    Effect.gen(function* () {
+      const workspaces = yield* Workspaces
+      const workspace = yield* workspaces.plan({ org, sessionId: id, configurationId })
+      yield* Daemons.use((daemons) => daemons.prepare(sandboxId, { ...workspace, boot, restored }))
+      return { type: "workspace.ready" as const, boot, sandboxId }
+    }).pipe(
+      Effect.catchTag(["DaemonError", "WorkspaceError"], ({ reason, message, final }) =>
+        Effect.succeed({ type: "workspace.failed" as const, boot, sandboxId, final, reason, message })
+      )
+    ),
+
+  startAgent: ({ boot, sandboxId, agent, agentSession }) =>
+    Effect.gen(function* () {
+      const { command, env } = yield* Agents.use((agents) => agents.find(agent.name))
+      const ready = yield* Daemons.use((daemons) =>
+        daemons.startAgent(sandboxId, { boot, name: agent.name, command, env, permissions: agent.permissions, agentSession })
+      )
+      return { type: "agent.ready" as const, boot, sandboxId, agentSession: ready.agentSession, remembers: ready.remembers }
+    }).pipe(
+      Effect.catchTags({
+        DaemonError: ({ reason, message, final }) =>
+          Effect.succeed({ type: "agent.failed" as const, boot, sandboxId, final, reason, message }),
+        UnknownAgent: ({ message }) =>
+          Effect.succeed({ type: "agent.failed" as const, boot, sandboxId, final: true, reason: "unknown-agent", message })
+      })
+    ),
+
+  startTurn: ({ boot, sandboxId, turnId, text }) =>
+    Daemons.use((daemons) => daemons.startTurn(sandboxId, { boot, turnId, text })).pipe(
+      Effect.retry(patiently),
+      Effect.catchTag("DaemonError", ({ reason, message }) =>
+        Effect.succeed({ type: "turn.failed" as const, turnId, reason, message })
+      )
+    ),
+
+  // It may overtake the start of the very turn, which the daemon then does not know yet. One that cannot be cancelled any more
+  // has ended, or its deadline ends it.
+  cancelTurn: ({ sandboxId, turnId }) =>
+    Daemons.use((daemons) => daemons.cancelTurn(sandboxId, turnId)).pipe(
+      Effect.retry(Schedule.max([Schedule.spaced(500), Schedule.recurs(8)])),
+      Effect.ignore
+    ),
+
+  // The agent waits for it, so one that is not heard at once is said again.
+  answerQuestion: ({ sandboxId, questionId, optionId }) =>
+    Daemons.use((daemons) => daemons.answer(sandboxId, questionId, { optionId })).pipe(Effect.retry(patiently), Effect.ignore),
+
+  captureSnapshot: ({ boot, sandboxId, captureId }, key) =>
+    Effect.gen(function* () {
+      const failed = (reason: string, message: string) => ({ type: "snapshot.failed" as const, captureId, reason, message })
+      const [daemons, sandboxes] = [yield* Daemons, yield* Sandboxes]
+      // Run again after a crash it may come late: what runs by then is not to be ended.
+      const health = yield* Effect.option(daemons.health(sandboxId))
+      if (Option.exists(health, (daemon) => (daemon.boot ?? 0) > boot)) return failed("stale", "the sandbox is at work again")
+      // An agent that cannot be asked to end is ended by the capture.
+      yield* Effect.ignore(daemons.quiesce(sandboxId))
+      return yield* Effect.match(sandboxes.capture(sandboxId, key), {
+        onSuccess: ({ snapshotId, stopped }) => ({
+          type: "snapshot.saved" as const,
+          captureId,
+          snapshotId,
+          sandboxStopped: stopped
+        }),
+        // It may have been taken: under its key it is found, not taken twice.
+        onFailure: ({ reason, message }) => (reason === "unreachable" ? new NotYet(message) : failed(reason, message))
+      })
+    }),
+
+  destroySandbox: ({ sandboxId }) =>
+    Sandboxes.use((sandboxes) => sandboxes.destroy(sandboxId)).pipe(
+      Effect.as({ type: "sandbox.destroyed" as const, sandboxId }),
+      Effect.catchTag("SandboxError", untilGone)
+    ),
+
+  discardSnapshot: ({ snapshotId }) =>
+    Sandboxes.use((sandboxes) => sandboxes.discard(snapshotId)).pipe(Effect.catchTag("SandboxError", untilGone))
+}
+
+/** What a session is told when a hand crashed for the last time: the failure that its state waits for. */
+const buried = (name: string, params: any, message: string): SessionFact | null => {
+  const reason = "crashed"
+  switch (name as keyof SessionCommands) {
+    case "provisionSandbox":
+    case "reviveSandbox":
+      return { type: "sandbox.failed", boot: params.boot, final: false, reason, message }
+    case "prepareWorkspace":
+      return { type: "workspace.failed", boot: params.boot, sandboxId: params.sandboxId, final: false, reason, message }
+    case "startAgent":
+      return { type: "agent.failed", boot: params.boot, sandboxId: params.sandboxId, final: false, reason, message }
+    case "startTurn":
+      return { type: "turn.failed", turnId: params.turnId, reason, message }
+    case "captureSnapshot":
+      return { type: "snapshot.failed", captureId: params.captureId, reason, message }
+    default:
+      return null
+  }
+}
+
+export const sessionActor: ActorDefinition<Hands> = {
+  kind: "session",
+  machine: sessionMachine,
+  version: 1,
+  event: SessionEvent,
+  requests: new Set(SessionRequest.members.map(({ fields }) => fields.type.schema.literal)),
+  whyNot,
+  commands,
+  standing: (snapshot) => {
+    const { sandboxId, boot } = snapshot.context
+    return snapshot.hasTag("linked") && sandboxId !== null
+      ? [{ id: `link:${sandboxId}:${boot}`, name: "link", params: { sandboxId, boot } }]
+      : []
+  },
+  activities: { link: holdLink },
+  project: (snapshot) => {
+    const { title, owner, configurationId } = snapshot.context
+    return { title, owner, configurationId, status: statusOf(snapshot) }
+  },
+  announce: (snapshot) => ({
+    kind: "state",
+    body: { status: statusOf(snapshot), state: snapshot.value, reason: snapshot.context.reason }
+  }),
+  crashed: ({ params }, message) =>
+    ({ type: "link.lost", ...(params as { sandboxId: string }), reason: "crashed", message }) as SessionFact,
+  buried
+}
