@@ -1,0 +1,284 @@
+-- The schema that the migrations lead to, on PostgreSQL 18. Written by `npm run schema`; do not edit.
+
+create schema proliferate;
+
+CREATE OR REPLACE FUNCTION proliferate.claim_commands(rows_max bigint, claim_ms bigint)
+ RETURNS TABLE(key text, org text, kind text, id text, rev bigint, idx integer, name text, params jsonb, due bigint, attempt integer)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  now_ms int8 := proliferate.now_ms();
+begin
+  return query
+    update commands c set attempt = c.attempt + 1, claimed_until = now_ms + claim_ms
+    where c.key = any (array(
+      select d.key from commands d
+      where d.dead_at is null and d.due <= now_ms and d.claimed_until <= now_ms
+        and not exists (select from actors a where a.id = d.id and a.kind = d.kind and a.quarantine is not null)
+      order by d.due, d.rev, d.idx limit rows_max for update of d skip locked
+    ))
+    returning c.key, c.org, c.kind, c.id, c.rev, c.idx, c.name, c.params, c.due, c.attempt;
+end $function$;
+
+CREATE OR REPLACE FUNCTION proliferate.due_timers(ahead_ms bigint, rows_max bigint)
+ RETURNS TABLE(org text, kind text, id text, timer text, rev bigint, due bigint, event jsonb)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  horizon int8 := proliferate.now_ms() + ahead_ms;
+begin
+  return query
+    select t.org, t.kind, t.id, t.timer, t.rev, t.due, t.event from timers t
+    where t.due <= horizon
+      and not exists (select from actors a where a.id = t.id and a.kind = t.kind and a.quarantine is not null)
+    order by t.due limit rows_max;
+end $function$;
+
+CREATE OR REPLACE FUNCTION proliferate.now_ms()
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+begin
+  return coalesce((select now_ms from proliferate.fake_now), floor(extract(epoch from clock_timestamp()) * 1000)::int8);
+end $function$;
+
+CREATE OR REPLACE FUNCTION proliferate.send_again()
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'another commit came between' using errcode = 'serialization_failure';
+end $function$;
+
+create table actors (
+  org text collate "C" not null,
+  kind text collate "C" not null,
+  id text collate "C" not null,
+  home text collate "C" not null,
+  rev bigint not null,
+  epoch bigint not null,
+  machine_version integer not null,
+  status text not null,
+  snapshot jsonb not null,
+  resident boolean not null,
+  quarantine jsonb,
+  updated_at bigint not null,
+  constraint actors_pkey PRIMARY KEY (id, kind)
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0.05);
+
+create table claims (
+  org text collate "C" not null,
+  name text collate "C" not null,
+  key text collate "C" not null,
+  kind text collate "C" not null,
+  id text collate "C" not null,
+  at bigint not null,
+  constraint claims_pkey PRIMARY KEY (org, name, key)
+);
+
+create table commands (
+  key text collate "C" not null,
+  org text collate "C" not null,
+  kind text collate "C" not null,
+  id text collate "C" not null,
+  rev bigint not null,
+  idx integer not null,
+  name text not null,
+  params jsonb not null,
+  due bigint not null,
+  attempt integer not null default 0,
+  claimed_until bigint not null default 0,
+  dead_at bigint,
+  error text,
+  constraint commands_pkey PRIMARY KEY (key)
+) with (fillfactor=70, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
+
+create table configuration_repositories (
+  org text collate "C" not null,
+  configuration_id text collate "C" not null,
+  idx integer not null,
+  repository_id text collate "C" not null,
+  path text not null,
+  constraint configuration_repositories_pkey PRIMARY KEY (org, configuration_id, idx)
+);
+
+create table configurations (
+  org text collate "C" not null,
+  id text collate "C" not null,
+  name text not null,
+  agent text not null,
+  permissions text not null,
+  created_at bigint not null default proliferate.now_ms(),
+  constraint configurations_pkey PRIMARY KEY (org, id),
+  constraint configurations_name UNIQUE (org, name)
+);
+
+create table feed_chunks (
+  org text collate "C" not null,
+  home text collate "C" not null,
+  first_seq bigint not null,
+  last_seq bigint not null,
+  rows jsonb not null,
+  constraint feed_chunks_pkey PRIMARY KEY (org, home, last_seq)
+);
+
+create table feed_heads (
+  org text collate "C" not null,
+  home text collate "C" not null,
+  epoch bigint not null,
+  seq bigint not null,
+  first bigint not null,
+  sources jsonb not null,
+  constraint feed_heads_pkey PRIMARY KEY (org, home)
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0.05);
+
+create table journal (
+  org text collate "C" not null,
+  kind text collate "C" not null,
+  id text collate "C" not null,
+  rev bigint not null,
+  message_id text collate "C" not null,
+  event jsonb not null,
+  taken jsonb not null,
+  effects jsonb not null,
+  notices jsonb not null,
+  by text,
+  cause text,
+  at bigint not null,
+  constraint journal_pkey PRIMARY KEY (id, kind, rev)
+);
+
+create table organisations (
+  id text collate "C" not null,
+  name text not null,
+  created_at bigint not null default proliferate.now_ms(),
+  constraint organisations_pkey PRIMARY KEY (id)
+);
+
+create table projections (
+  org text collate "C" not null,
+  kind text collate "C" not null,
+  id text collate "C" not null,
+  home text collate "C" not null,
+  title text not null,
+  status text not null,
+  owner text,
+  configuration_id text,
+  rev bigint not null,
+  created_at bigint not null,
+  updated_at bigint not null,
+  constraint projections_pkey PRIMARY KEY (org, kind, id)
+) with (fillfactor=70, autovacuum_vacuum_scale_factor=0.05);
+
+create table proliferate.fake_now (
+  now_ms bigint not null,
+  constraint fake_now_pkey PRIMARY KEY (now_ms)
+);
+
+create table proliferate_migrations (
+  number integer not null,
+  file text not null,
+  checksum text not null,
+  applied_at timestamp with time zone not null default now(),
+  constraint proliferate_migrations_pkey PRIMARY KEY (number)
+);
+
+create table repositories (
+  org text collate "C" not null,
+  id text collate "C" not null,
+  name text not null,
+  source text not null,
+  location text not null,
+  default_branch text not null,
+  created_at bigint not null default proliferate.now_ms(),
+  constraint repositories_pkey PRIMARY KEY (org, id),
+  constraint repositories_name UNIQUE (org, name)
+);
+
+create table reservations (
+  org text collate "C" not null,
+  key text collate "C" not null,
+  hash text collate "C" not null,
+  id text collate "C" not null,
+  expires_at bigint not null,
+  constraint reservations_pkey PRIMARY KEY (org, key)
+);
+
+create table timers (
+  org text collate "C" not null,
+  kind text collate "C" not null,
+  id text collate "C" not null,
+  timer text collate "C" not null,
+  rev bigint not null,
+  due bigint not null,
+  event jsonb not null,
+  constraint timers_pkey PRIMARY KEY (id, kind, timer)
+) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
+
+create table tokens (
+  org text collate "C" not null,
+  id text collate "C" not null,
+  user_id text collate "C" not null,
+  name text not null,
+  prefix text not null,
+  hash text collate "C" not null,
+  created_at bigint not null default proliferate.now_ms(),
+  expires_at bigint,
+  constraint tokens_pkey PRIMARY KEY (org, id),
+  constraint tokens_hash UNIQUE (hash)
+);
+
+create table users (
+  org text collate "C" not null,
+  id text collate "C" not null,
+  name text not null,
+  email text not null,
+  role text not null,
+  created_at bigint not null default proliferate.now_ms(),
+  constraint users_pkey PRIMARY KEY (org, id),
+  constraint users_email UNIQUE (org, email)
+);
+
+alter table configuration_repositories add constraint configuration_repositories_org_configuration_id_fkey FOREIGN KEY (org, configuration_id) REFERENCES configurations(org, id) ON DELETE CASCADE;
+alter table configuration_repositories add constraint configuration_repositories_repository FOREIGN KEY (org, repository_id) REFERENCES repositories(org, id);
+alter table configurations add constraint configurations_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
+alter table repositories add constraint repositories_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
+alter table reservations add constraint reservations_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
+alter table tokens add constraint tokens_user FOREIGN KEY (org, user_id) REFERENCES users(org, id) ON DELETE CASCADE;
+alter table users add constraint users_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
+
+CREATE INDEX actors_quarantined ON public.actors USING btree (id, kind) WHERE (quarantine IS NOT NULL);
+CREATE INDEX actors_resident ON public.actors USING btree (id, kind) WHERE resident;
+CREATE INDEX commands_dead ON public.commands USING btree (org, dead_at) WHERE (dead_at IS NOT NULL);
+CREATE INDEX commands_due ON public.commands USING btree (due, rev, idx) WHERE (dead_at IS NULL);
+CREATE UNIQUE INDEX journal_message ON public.journal USING btree ((((((kind || '/'::text) || id) || '/'::text) || message_id)));
+CREATE INDEX reservations_expiry ON public.reservations USING btree (expires_at);
+CREATE INDEX timers_due ON public.timers USING btree (due);
+CREATE INDEX tokens_of_user ON public.tokens USING btree (org, user_id);
+
+create view sessions as
+ SELECT org,
+    id,
+    title,
+    status,
+    owner,
+    configuration_id,
+    rev,
+    created_at,
+    updated_at
+   FROM projections
+  WHERE kind = 'session'::text;
