@@ -1,0 +1,221 @@
+/**
+ * The routes of the API, one line of intent each: method, path, the verb that the caller must be allowed, what body and query it
+ * takes, and the use case. Nothing is decided here. Paths with a `session.` verb name the session as `:id`.
+ */
+import { Effect, Schema } from "effect"
+import { Access, type Pass, type Verb } from "../../actors/services/access.ts"
+import { Configurations, NewConfiguration } from "../../actors/services/configurations.ts"
+import { Inspection } from "../../actors/services/inspection.ts"
+import { NewOrganisation, NewToken, NewUser, People } from "../../actors/services/people.ts"
+import { NewRepository, Repositories } from "../../actors/services/repositories.ts"
+import { NewPrompt, NewSession, Renamed, Sessions } from "../../actors/services/sessions.ts"
+import { Id } from "../../actors/services/words.ts"
+import { type Failure, HttpError } from "./problem.ts"
+
+export type Services = Access | People | Repositories | Configurations | Sessions | Inspection
+
+export interface Reply {
+  readonly status: number
+  /** Undefined: no content. */
+  readonly body: unknown
+}
+
+interface Call<V extends Verb | null, B, Q> {
+  readonly pass: V extends Verb ? Pass<V> : null
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Q
+  readonly body: B
+  /** The Idempotency-Key, or null. */
+  readonly key: string | null
+}
+
+interface Endpoint<V extends Verb | null, B, Q> {
+  /** Null: whoever asks. */
+  readonly verb: V
+  readonly body?: Schema.Codec<B, any>
+  readonly query?: Schema.Codec<Q, any>
+  readonly run: (call: Call<V, B, Q>) => Effect.Effect<Reply, Failure, Services>
+}
+
+export interface Route extends Endpoint<Verb | null, any, any> {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
+  readonly path: string
+}
+
+const on = <V extends Verb | null, B = undefined, Q = undefined>(
+  method: Route["method"],
+  path: string,
+  endpoint: Endpoint<V, B, Q>
+): Route => ({ ...(endpoint as unknown as Endpoint<Verb | null, any, any>), method, path })
+
+const ok = (body: unknown): Reply => ({ status: 200, body })
+const created = (body: unknown): Reply => ({ status: 201, body })
+const accepted = (body: unknown): Reply => ({ status: 202, body })
+const nothing: Reply = { status: 204, body: undefined }
+
+const whole = (minimum: number, maximum: number) =>
+  Schema.optionalKey(Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })))
+const After = Schema.Struct({ after: whole(0, Number.MAX_SAFE_INTEGER), limit: whole(1, 1000) })
+const Before = Schema.Struct({ before: Schema.optionalKey(Id), limit: whole(1, 200) })
+const Answered = Schema.Struct({ optionId: Id })
+
+const steering = (["start", "interrupt", "pause", "resume", "stop"] as const).map((verb) =>
+  on("POST", `/v1/sessions/:id/${verb}`, {
+    verb: `session.${verb}`,
+    run: ({ pass, key }) => Sessions.use((sessions) => sessions.steer(pass, verb, key)).pipe(Effect.map(accepted))
+  })
+)
+
+export const routes: ReadonlyArray<Route> = [
+  on("GET", "/health", { verb: null, run: () => Effect.succeed(ok({ status: "ok" })) }),
+  on("GET", "/ready", {
+    verb: null,
+    run: () =>
+      Access.use((access) => access.ready).pipe(
+        Effect.timeout("2 seconds"),
+        Effect.match({
+          onSuccess: () => ok({ status: "ok", database: "ok" }),
+          onFailure: () => ({ status: 503, body: { status: "unavailable", database: "unavailable" } })
+        })
+      )
+  }),
+
+  on("GET", "/v1/whoami", {
+    verb: "self.read",
+    run: ({ pass }) => People.use((people) => people.whoami(pass)).pipe(Effect.map(ok))
+  }),
+  on("GET", "/v1/organisations", {
+    verb: "organisations.read",
+    run: ({ pass }) =>
+      People.use((people) => people.organisations(pass)).pipe(Effect.map((organisations) => ok({ organisations })))
+  }),
+  on("POST", "/v1/organisations", {
+    verb: "organisations.add",
+    body: NewOrganisation,
+    run: ({ pass, body }) => People.use((people) => people.addOrganisation(pass, body)).pipe(Effect.map(created))
+  }),
+  on("GET", "/v1/users", {
+    verb: "users.read",
+    run: ({ pass }) => People.use((people) => people.users(pass)).pipe(Effect.map((users) => ok({ users })))
+  }),
+  on("POST", "/v1/users", {
+    verb: "users.add",
+    body: NewUser,
+    run: ({ pass, body }) => People.use((people) => people.addUser(pass, body)).pipe(Effect.map(created))
+  }),
+  on("DELETE", "/v1/users/:id", {
+    verb: "users.remove",
+    run: ({ pass, params }) => People.use((people) => people.removeUser(pass, params["id"]!)).pipe(Effect.as(nothing))
+  }),
+  on("GET", "/v1/tokens", {
+    verb: "tokens.read",
+    run: ({ pass }) => People.use((people) => people.tokens(pass)).pipe(Effect.map((tokens) => ok({ tokens })))
+  }),
+  on("POST", "/v1/tokens", {
+    verb: "tokens.add",
+    body: NewToken,
+    run: ({ pass, body }) => People.use((people) => people.addToken(pass, body)).pipe(Effect.map(created))
+  }),
+  on("DELETE", "/v1/tokens/:id", {
+    verb: "tokens.revoke",
+    run: ({ pass, params }) => People.use((people) => people.revokeToken(pass, params["id"]!)).pipe(Effect.as(nothing))
+  }),
+
+  on("GET", "/v1/repositories", {
+    verb: "repositories.read",
+    run: ({ pass }) => Repositories.use((all) => all.list(pass)).pipe(Effect.map((repositories) => ok({ repositories })))
+  }),
+  on("POST", "/v1/repositories", {
+    verb: "repositories.add",
+    body: NewRepository,
+    run: ({ pass, body }) => Repositories.use((all) => all.add(pass, body)).pipe(Effect.map(created))
+  }),
+  on("GET", "/v1/configurations", {
+    verb: "configurations.read",
+    run: ({ pass }) => Configurations.use((all) => all.list(pass)).pipe(Effect.map((configurations) => ok({ configurations })))
+  }),
+  on("POST", "/v1/configurations", {
+    verb: "configurations.add",
+    body: NewConfiguration,
+    run: ({ pass, body }) => Configurations.use((all) => all.add(pass, body)).pipe(Effect.map(created))
+  }),
+
+  on("GET", "/v1/sessions", {
+    verb: "sessions.read",
+    query: Before,
+    run: ({ pass, query: { limit = 50, before = null } }) =>
+      Sessions.use((all) => all.list(pass, limit, before)).pipe(Effect.map((sessions) => ok({ sessions })))
+  }),
+  on("POST", "/v1/sessions", {
+    verb: "sessions.create",
+    body: NewSession,
+    run: ({ pass, body, key }) =>
+      Sessions.use((sessions) => sessions.create(pass, body, key)).pipe(
+        Effect.map(({ session, duplicate }) => (duplicate ? ok(session) : created(session)))
+      )
+  }),
+  on("GET", "/v1/sessions/:id", {
+    verb: "session.read",
+    run: ({ pass }) => Sessions.use((sessions) => sessions.show(pass)).pipe(Effect.map(ok))
+  }),
+  on("PATCH", "/v1/sessions/:id", {
+    verb: "session.rename",
+    body: Renamed,
+    run: ({ pass, body, key }) => Sessions.use((sessions) => sessions.rename(pass, body.title, key)).pipe(Effect.map(ok))
+  }),
+  on("POST", "/v1/sessions/:id/prompts", {
+    verb: "session.prompt",
+    body: NewPrompt,
+    run: ({ pass, body, key }) =>
+      Sessions.use((sessions) => sessions.prompt(pass, key === null ? body : { id: key, ...body })).pipe(Effect.map(accepted))
+  }),
+  on("DELETE", "/v1/sessions/:id/prompts/:promptId", {
+    verb: "session.unqueue",
+    run: ({ pass, params, key }) =>
+      Sessions.use((sessions) => sessions.unqueue(pass, params["promptId"]!, key)).pipe(Effect.map(({ rev }) => ok({ rev })))
+  }),
+  ...steering,
+  on("POST", "/v1/sessions/:id/questions/:questionId", {
+    verb: "session.answer",
+    body: Answered,
+    run: ({ pass, params, body, key }) =>
+      Sessions.use((sessions) => sessions.answer(pass, params["questionId"]!, body.optionId, key)).pipe(Effect.map(accepted))
+  }),
+  on("GET", "/v1/sessions/:id/diff", {
+    verb: "session.read",
+    run: ({ pass }) => Sessions.use((sessions) => sessions.diff(pass)).pipe(Effect.map(ok))
+  }),
+  on("GET", "/v1/sessions/:id/events", {
+    verb: "session.read",
+    query: After,
+    run: ({ pass, query: { after = 0, limit = 1000 } }) =>
+      Sessions.use((sessions) => sessions.events(pass, after, limit)).pipe(Effect.map(ok))
+  }),
+  on("GET", "/v1/sessions/:id/stream", {
+    verb: "session.read",
+    run: () =>
+      Effect.fail(
+        new HttpError({ status: 426, message: "this is a WebSocket: ask for an upgrade", headers: { upgrade: "websocket" } })
+      )
+  }),
+
+  on("GET", "/v1/actors/:kind/:id", {
+    verb: "actors.read",
+    run: ({ pass, params }) => Inspection.use((actors) => actors.show(pass, params["kind"]!, params["id"]!)).pipe(Effect.map(ok))
+  }),
+  on("GET", "/v1/actors/:kind/:id/history", {
+    verb: "actors.read",
+    query: After,
+    run: ({ pass, params, query: { after = 0, limit = 1000 } }) =>
+      Inspection.use((actors) => actors.history(pass, params["kind"]!, params["id"]!, after, limit)).pipe(
+        Effect.map((rows) => ok({ rows }))
+      )
+  }),
+  on("POST", "/v1/actors/:kind/:id/release", {
+    verb: "actors.release",
+    run: ({ pass, params }) =>
+      Inspection.use((actors) => actors.release(pass, params["kind"]!, params["id"]!)).pipe(
+        Effect.map((released) => ok({ released }))
+      )
+  })
+]

@@ -1,0 +1,150 @@
+/**
+ * The gateway: HTTP and WebSockets on one port, over uWebSockets.js, or over node where that cannot be loaded. One fibre answers
+ * one request or speaks with one socket. At most 256 requests are under way and 10,000 sockets open; the next hears 503.
+ *
+ * Going away: no new connections, sockets are told to come back (1001), requests have 5 s to end, what is left is cut.
+ */
+import { setTimeout as real } from "node:timers/promises"
+import { Clock, Context, Effect, FiberSet, Layer } from "effect"
+import { Access } from "../../actors/services/access.ts"
+import { Sessions } from "../../actors/services/sessions.ts"
+import { Feeds } from "../../runtime/feeds.ts"
+import { admitting } from "./door.ts"
+import { Api, decoded, refuse, tokenFrom } from "./http.ts"
+import { overNode } from "./over-node.ts"
+import { overUws } from "./over-uws.ts"
+import { Presence } from "./presence.ts"
+import { HttpError, refusalOf } from "./problem.ts"
+import { converse } from "./socket.ts"
+import type { Door, Ear, GatewayError, Head, Transport, Wire } from "./transport.ts"
+import { loadUws } from "./uws.ts"
+
+const requestsInFlightMax = 256
+const socketsMax = 10_000
+/** From a request's head to the last byte of its body. */
+const bodyWithinMs = 20_000
+const endWithinMs = 5_000
+const endPollMs = 20
+/** For close frames to leave before their connections are cut. */
+const farewellMs = 100
+
+const streamPath = /^\/v1\/sessions\/([A-Za-z0-9_.:-]{1,128})\/stream$/
+const tokenProtocol = /^bearer\.(\S+)$/
+
+export interface GatewayOptions {
+  readonly host: string
+  /** 0: any that is free. */
+  readonly port: number
+  readonly transport?: Transport
+}
+
+/** The one there is: uWebSockets.js, or what stands in for it. */
+const available = (): Transport => {
+  const loaded = loadUws()
+  return loaded.uws === null ? overNode(loaded.why) : overUws(loaded.uws, loaded.how)
+}
+
+const busy = refuse(refusalOf(new HttpError({ status: 503, message: "too many requests at once; try again", headers: {} })))
+const full = new HttpError({ status: 503, message: "too many sockets are open; try again", headers: {} })
+
+const late = refuse(
+  refusalOf(new HttpError({ status: 408, message: `the body did not arrive within ${bodyWithinMs / 1000} s`, headers: {} }))
+)
+
+/** A browser cannot set a header on a WebSocket; it offers the token as a subprotocol. */
+const tokenOf = ({ headers }: Head): string | null => {
+  const offered = (headers["sec-websocket-protocol"] ?? "").split(/ *, */)
+  return tokenFrom(headers) ?? offered.map((name) => tokenProtocol.exec(name)?.[1]).find((token) => token !== undefined) ?? null
+}
+
+const urlOf = (host: string, port: number): string => {
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host
+  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`
+}
+
+export class Gateway extends Context.Service<
+  Gateway,
+  {
+    readonly url: string
+    readonly port: number
+    /** For people: what it runs on. */
+    readonly transport: string
+  }
+>()("proliferate/adapters/gateway/Gateway") {
+  static readonly layer = ({
+    host,
+    port,
+    transport = available()
+  }: GatewayOptions): Layer.Layer<Gateway, GatewayError, Api | Access | Sessions | Feeds> =>
+    Layer.effect(
+      Gateway,
+      Effect.gen(function* () {
+        const { handle } = yield* Api
+        const access = yield* Access
+        const fork = yield* FiberSet.runtime(yield* FiberSet.make<void>())()
+        const presence = new Presence(fork)
+        const around = { access, sessions: yield* Sessions, feeds: yield* Feeds, presence, clock: yield* Clock.Clock, fork }
+        const wires = new Set<Wire>()
+        let inFlight = 0
+
+        /** Remembers the socket for as long as it is open. */
+        const entered = (wire: Wire, ear: Ear): Ear => {
+          wires.add(wire)
+          return {
+            ...ear,
+            closed: () => {
+              wires.delete(wire)
+              ear.closed()
+            }
+          }
+        }
+
+        const whole = Effect.fnUntraced(function* (head: Head, body: Effect.Effect<Uint8Array>) {
+          const bytes = yield* Effect.timeoutOption(body, bodyWithinMs)
+          return bytes._tag === "None" ? late : yield* handle({ ...head, body: bytes.value })
+        })
+
+        const request = (head: Head, body: Effect.Effect<Uint8Array>) =>
+          Effect.suspend(() => {
+            if (inFlight >= requestsInFlightMax) return Effect.succeed(busy)
+            inFlight += 1
+            return Effect.ensuring(
+              whole(head, body),
+              Effect.sync(() => {
+                inFlight -= 1
+              })
+            )
+          })
+
+        const admit = (head: Head): Door | null => {
+          const sessionId = streamPath.exec(decoded(head.path))?.[1]
+          if (sessionId === undefined) return null
+          const token = tokenOf(head)
+          const check = access.check(token, "session.read", sessionId)
+          return {
+            open: (wire) => {
+              const mayEnter = wires.size >= socketsMax ? Effect.fail(full) : check
+              return entered(
+                wire,
+                admitting(wire, mayEnter, (pass) => converse({ pass, token }, around, wire), fork)
+              )
+            }
+          }
+        }
+
+        const listening = yield* transport.listen(host, port, { request, admit, fork })
+
+        yield* Effect.addFinalizer(() =>
+          Effect.promise(async () => {
+            listening.stop()
+            const hadSockets = wires.size > 0
+            for (const wire of [...wires]) wire.end(1001, "the server is going away; come back with your cursor")
+            for (let waited = 0; inFlight > 0 && waited < endWithinMs; waited += endPollMs) await real(endPollMs)
+            if (hadSockets) await real(farewellMs)
+            listening.close()
+          })
+        )
+        return Gateway.of({ url: urlOf(host, listening.port), port: listening.port, transport: transport.name })
+      })
+    )
+}

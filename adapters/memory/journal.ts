@@ -1,0 +1,234 @@
+/**
+ * The journal in memory, for the simulator and for tests: the promises of runtime/journal.ts, with Effect's Clock as its clock.
+ *
+ * What is stored lives in a `JournalState` that outlives the journal: another journal on the same state is a restart. All that
+ * a machine hands over is kept as JSON text, so that nothing survives here which PostgreSQL would lose, and text that `jsonb`
+ * refuses is refused. `disturb` is asked before each call what the weather does to it.
+ */
+import assert from "node:assert"
+import { Clock, Effect, Layer } from "effect"
+import { type Address, nameOf } from "../../runtime/address.ts"
+import { type Completion, Journal, JournalError, type JournalRow, type Transition, type Verdict } from "../../runtime/journal.ts"
+import type { Disturbance } from "./disturbance.ts"
+import { type ActorRow, type CommandRow, emptyJournal, type JournalState } from "./journal-state.ts"
+import { isRefusedByJsonb, lastWords } from "./records.ts"
+
+/** Asked before each call what befalls it; null: nothing. `batch` is empty but for `commit`. */
+export type Disturb = (operation: keyof Journal["Service"], batch: ReadonlyArray<Transition>) => Effect.Effect<Disturbance | null>
+
+const disturbed = (operation: string, disturbance: Disturbance) =>
+  new JournalError({
+    reason: disturbance === "questionLost" || disturbance === "answerLost" ? "unknown" : disturbance,
+    message: `${operation} was disturbed: ${disturbance}`
+  })
+
+const calm: Disturb = () => Effect.succeed(null)
+
+const json = (value: unknown): string => JSON.stringify(value ?? null)
+
+const requireStorable = (value: unknown): void => {
+  let text: string
+  try {
+    text = json(value)
+  } catch (cause) {
+    throw new JournalError({ reason: "refused", message: (cause as TypeError).message })
+  }
+  if (isRefusedByJsonb(text))
+    throw new JournalError({ reason: "refused", message: "holds a NUL character or half a surrogate pair" })
+}
+
+const claimName = (org: string, { name, key }: { readonly name: string; readonly key: string }) => `${org}/${name}/${key}`
+
+export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Disturb = calm): Journal["Service"] => {
+  const { actors, commands, claims, projections } = state
+
+  const call = <A>(
+    operation: keyof Journal["Service"],
+    body: (nowMs: number) => A,
+    batch: ReadonlyArray<Transition> = []
+  ): Effect.Effect<A, JournalError> =>
+    Effect.gen(function* () {
+      const disturbance = yield* disturb(operation, batch)
+      const error = disturbance && disturbed(operation, disturbance)
+      if (error && disturbance !== "answerLost") return yield* error
+      const nowMs = yield* Clock.currentTimeMillis
+      const answer = yield* Effect.try({ try: () => body(nowMs), catch: (cause) => cause }).pipe(
+        Effect.catch((cause) => (cause instanceof JournalError ? Effect.fail(cause) : Effect.die(cause)))
+      )
+      return error ? yield* error : answer
+    })
+
+  const actorAt = ({ org, kind, id }: { readonly org: string; readonly kind: string; readonly id: string }) => {
+    const actor = actors.get(nameOf({ kind, id }))
+    return actor?.address.org === org ? actor : undefined
+  }
+
+  const isQuarantined = (address: Address) => actorAt(address)?.quarantine != null
+
+  const claimed = ({ key, claim }: Completion): CommandRow | undefined => {
+    const row = commands.get(key)
+    return row && !row.dead && row.claimedUntilMs > 0 && String(row.attempt) === claim ? row : undefined
+  }
+
+  const complete = (completion: Completion | null) => {
+    if (completion && claimed(completion)) commands.delete(completion.key)
+  }
+
+  const apply = (transition: Transition, nowMs: number): Verdict => {
+    const { address, base, messageId, records } = transition
+    const name = nameOf(address)
+    const actor = actorAt(address)
+
+    const first = actor?.seen.get(messageId)
+    if (first !== undefined) {
+      complete(transition.completes)
+      return { _tag: "Duplicate", rev: first }
+    }
+    const isFree = base === 0 && !actors.has(name)
+    if (!isFree && !(base > 0 && actor?.stored.rev === base && actor.stored.epoch === transition.epoch))
+      return { _tag: "Fenced", rev: actor?.stored.rev ?? null, epoch: actor?.stored.epoch ?? null }
+
+    const { claim, release, project } = lastWords(records)
+    for (const record of claim) {
+      const holder = claims.get(claimName(address.org, record))
+      if (holder !== undefined && holder !== name)
+        return { _tag: "Rejected", record: { name: record.name, key: record.key, holder } }
+    }
+
+    const rev = base + 1
+    const epoch = transition.epoch + (transition.takesEpoch ? 1 : 0)
+    const stored = {
+      rev,
+      epoch,
+      machineVersion: transition.machineVersion,
+      status: transition.status,
+      snapshot: json(transition.snapshot),
+      resident: transition.resident,
+      updatedAtMs: nowMs
+    }
+    const row: ActorRow = actor ?? { address, stored, quarantine: null, journal: [], seen: new Map(), timers: new Map() }
+    row.stored = stored
+    actors.set(name, row)
+
+    row.seen.set(messageId, rev)
+    const effects = transition.commands.map((command) => command.name)
+    const { event, taken, notices, by, cause } = transition
+    const entry: JournalRow = { rev, messageId, event, taken, effects, notices, by, cause, atMs: nowMs }
+    row.journal.push(json(entry))
+
+    complete(transition.completes)
+    for (const [index, command] of transition.commands.entries()) {
+      const key = `${address.kind}:${address.id}:${rev}:${index}`
+      const fresh = { dueMs: nowMs, attempt: 0, claimedUntilMs: 0, dead: false, error: null }
+      commands.set(key, { key, address, name: command.name, params: json(command.params), ...fresh })
+    }
+    for (const [timerId, timer] of transition.timers) {
+      if (timer === null) row.timers.delete(timerId)
+      else row.timers.set(timerId, { rev, dueMs: nowMs + Math.ceil(timer.delayMs), event: json(timer.event) })
+    }
+    for (const record of claim) claims.set(claimName(address.org, record), name)
+    for (const record of release) {
+      const key = claimName(address.org, record)
+      if (claims.get(key) === name) claims.delete(key)
+    }
+    if (project) {
+      const createdAtMs = projections.get(name)?.createdAtMs ?? nowMs
+      projections.set(name, { ...project.row, address, rev, createdAtMs, updatedAtMs: nowMs })
+    }
+    return { _tag: "Won", rev, epoch, atMs: nowMs }
+  }
+
+  const commit = (batch: ReadonlyArray<Transition>, nowMs: number): ReadonlyArray<Verdict> => {
+    assert(new Set(batch.map(({ address }) => nameOf(address))).size === batch.length, "J4: an actor stands in a batch once")
+    for (const { timers, ...rest } of batch) requireStorable([rest, ...timers])
+    return batch.map((transition) => apply(transition, nowMs))
+  }
+
+  return {
+    commit: (batch) => call("commit", (nowMs) => commit(batch, nowMs), batch),
+    load: (address) =>
+      call("load", () => {
+        const actor = actorAt(address)
+        if (!actor) return null
+        const quarantine = actor.quarantine === null ? null : JSON.parse(actor.quarantine)
+        const timers = new Map([...actor.timers].map(([timerId, { rev }]) => [timerId, rev]))
+        return { ...actor.stored, snapshot: JSON.parse(actor.stored.snapshot), timers, quarantine }
+      }),
+    seen: (address, messageId) => call("seen", () => actorAt(address)?.seen.get(messageId) ?? null),
+    history: (address, after, limit) =>
+      call("history", () => {
+        const rows = actorAt(address)?.journal.slice(after, after + limit) ?? []
+        return rows.map((row): JournalRow => JSON.parse(row))
+      }),
+    find: (org, kind, id) => call("find", () => actorAt({ org, kind, id })?.address ?? null),
+    residents: (recentMs) =>
+      call("residents", () => {
+        const rows = [...actors.values()]
+        const newestMs = rows.reduce((newest, { stored }) => Math.max(newest, stored.updatedAtMs), 0)
+        return rows
+          .filter(({ stored }) => stored.resident || stored.updatedAtMs > newestMs - recentMs)
+          .map(({ address }) => address)
+      }),
+
+    claim: (limit, claimMs) =>
+      call("claim", (nowMs) => {
+        const isDue = (row: CommandRow) => row.dueMs <= nowMs && row.claimedUntilMs <= nowMs && !row.dead
+        const due = [...commands.values()].filter((row) => isDue(row) && !isQuarantined(row.address))
+        const taken = due.sort((left, right) => left.dueMs - right.dueMs).slice(0, limit)
+        return taken.map((row) => {
+          row.attempt += 1
+          row.claimedUntilMs = nowMs + claimMs
+          const { key, address, name, params, attempt } = row
+          return { key, address, name, params: JSON.parse(params), attempt, claim: String(attempt) }
+        })
+      }),
+    reclaim: call("reclaim", () => {
+      for (const row of commands.values()) row.claimedUntilMs = 0
+    }),
+    renew: (completion, claimMs) =>
+      call("renew", (nowMs) => {
+        const row = claimed(completion)
+        if (row) row.claimedUntilMs = nowMs + claimMs
+        return row !== undefined
+      }),
+    complete: (completion) => call("complete", () => complete(completion)),
+    retry: (completion, delayMs, error) =>
+      call("retry", (nowMs) => {
+        const row = claimed(completion)
+        if (row) Object.assign(row, { dueMs: nowMs + Math.ceil(delayMs), claimedUntilMs: 0, error })
+      }),
+    bury: (completion, error) =>
+      call("bury", () => {
+        const row = claimed(completion)
+        if (row) Object.assign(row, { dead: true, error })
+      }),
+
+    dueTimers: (aheadMs, limit) =>
+      call("dueTimers", (nowMs) =>
+        [...actors.values()]
+          .filter(({ quarantine }) => quarantine === null)
+          .flatMap(({ address, timers }) => [...timers].map(([timerId, timer]) => ({ address, timerId, ...timer })))
+          .filter(({ dueMs }) => dueMs <= nowMs + aheadMs)
+          .sort((left, right) => left.dueMs - right.dueMs)
+          .slice(0, limit)
+          .map(({ dueMs, event, ...timer }) => ({ ...timer, event: JSON.parse(event), inMs: dueMs - nowMs }))
+      ),
+
+    quarantine: (address, quarantine) =>
+      call("quarantine", (nowMs) => {
+        requireStorable(quarantine)
+        const actor = actorAt(address)
+        if (actor) actor.quarantine = json({ ...quarantine, atMs: nowMs })
+      }),
+    release: (address) =>
+      call("release", () => {
+        const actor = actorAt(address)
+        if (!actor || actor.quarantine === null) return false
+        actor.quarantine = null
+        return true
+      })
+  }
+}
+
+export const layer = (state?: JournalState, disturb?: Disturb): Layer.Layer<Journal> =>
+  Layer.succeed(Journal, memoryJournal(state, disturb))

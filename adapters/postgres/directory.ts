@@ -1,0 +1,180 @@
+/**
+ * The directory in PostgreSQL (sql/0002_directory.sql). While no server answers, a call that has certainly not been heard, and any
+ * read, is tried again for 5 s: long enough for a server that is started again.
+ */
+import { Effect, Layer, Schedule } from "effect"
+import type postgres from "postgres"
+import {
+  type Configuration,
+  Directory,
+  DirectoryError,
+  type Organisation,
+  type RepositoryRecord,
+  type SessionRow,
+  type Token,
+  type User
+} from "../../actors/ports/directory.ts"
+import { Postgres } from "./pool.ts"
+
+const retryPauseMs = 100
+const retryForMs = 5_000
+const reservationMs = 24 * 60 * 60_000
+/** Expired reservations that one new one sweeps away. */
+const sweptMax = 100
+
+const violations: Readonly<Record<string, string>> = {
+  users_email: "a user with this email is there already",
+  repositories_name: "a repository of this name is there already",
+  configurations_name: "a configuration of this name is there already",
+  tokens_user: "the user that it names is not there",
+  configuration_repositories_repository: "a repository that it names is not there"
+}
+const uniqueViolation = "23505"
+const foreignKeyViolation = "23503"
+/** Starting or ending, out of connections, no disk, the connection gone, the statement given up. */
+const passing = /^(57P|53|08|58|40|55P03|57014|CONNECT|E[A-Z]+$)/
+/** Of those, what is said before a statement is heard. */
+const unheard = /^(57P03|53300|CONNECT_TIMEOUT|ECONNREFUSED|ENOENT)$/
+
+const asDirectoryError = (cause: unknown): Effect.Effect<never, DirectoryError> => {
+  const { code = "", message, constraint_name } = cause as postgres.PostgresError
+  if (code === uniqueViolation || code === foreignKeyViolation) {
+    const isTaken = code === uniqueViolation
+    const said = violations[constraint_name ?? ""] ?? (isTaken ? "its id is taken already" : "the organisation is not there")
+    return Effect.fail(new DirectoryError({ reason: isTaken ? "conflict" : "not-found", message: said }))
+  }
+  if (passing.test(code)) return Effect.fail(new DirectoryError({ reason: "unavailable", message: `the database: ${message}` }))
+  return Effect.die(cause)
+}
+
+const call = <A>(mayRepeat: boolean, statement: () => Promise<A>): Effect.Effect<A, DirectoryError> =>
+  Effect.tryPromise({ try: statement, catch: (cause) => cause as { readonly code?: string } }).pipe(
+    Effect.retry({
+      while: ({ code = "" }) => (mayRepeat ? passing : unheard).test(code),
+      schedule: Schedule.spaced(retryPauseMs).pipe(Schedule.upTo({ duration: retryForMs }))
+    }),
+    Effect.catch(asDirectoryError)
+  )
+
+type Reservation = Pick<Parameters<Directory["Service"]["reserve"]>[0], "hash" | "id">
+type Rows<A> = () => PromiseLike<ReadonlyArray<A>>
+
+const list = <A>(rows: Rows<A>) => call(true, async (): Promise<ReadonlyArray<A>> => [...(await rows())])
+const find = <A>(rows: Rows<A>) => call(true, async () => (await rows())[0] ?? null)
+const add = <A>(rows: Rows<A>) => call(false, async () => (await rows())[0]!)
+const remove = (rows: () => PromiseLike<postgres.RowList<any>>) => call(false, async () => (await rows()).count > 0)
+
+const make = (sql: postgres.Sql): Directory["Service"] => {
+  const organisation = sql`id, name, created_at::float8 as "createdAtMs"`
+  const user = sql`id, org, name, email, role, created_at::float8 as "createdAtMs"`
+  const token = sql`
+    id, org, user_id as "userId", name, prefix, created_at::float8 as "createdAtMs", expires_at::float8 as "expiresAtMs"`
+  const repository = sql`
+    id, org, name, source, location, default_branch as "defaultBranch", created_at::float8 as "createdAtMs"`
+  const configuration = sql`
+    id, org, name, agent, permissions, created_at::float8 as "createdAtMs", (
+      select coalesce(json_agg(json_build_object('repositoryId', r.repository_id, 'path', r.path) order by r.idx), '[]')
+      from configuration_repositories r where r.org = c.org and r.configuration_id = c.id
+    ) as repositories`
+  const session = sql`
+    id, org, title, status, owner, configuration_id as "configurationId", rev::float8,
+    created_at::float8 as "createdAtMs", updated_at::float8 as "updatedAtMs"`
+
+  return {
+    addOrganisation: ({ id, name }) =>
+      add(() => sql<Array<Organisation>>`insert into organisations (id, name) values (${id}, ${name}) returning ${organisation}`),
+    organisations: list(() => sql<Array<Organisation>>`select ${organisation} from organisations order by created_at, id`),
+
+    addUser: ({ id, org, name, email, role }) =>
+      add(
+        () => sql<Array<User>>`
+        insert into users (org, id, name, email, role) values (${org}, ${id}, ${name}, ${email}, ${role}) returning ${user}`
+      ),
+    users: (org) => list(() => sql<Array<User>>`select ${user} from users where org = ${org} order by created_at, id`),
+    removeUser: (org, id) => remove(() => sql`delete from users where org = ${org} and id = ${id}`),
+
+    addToken: ({ id, org, userId, name, prefix, hash, expiresAtMs }) =>
+      add(
+        () => sql<Array<Token>>`
+        insert into tokens (org, id, user_id, name, prefix, hash, expires_at)
+        values (${org}, ${id}, ${userId}, ${name}, ${prefix}, ${hash}, ${expiresAtMs})
+        returning ${token}`
+      ),
+    tokens: (org) => list(() => sql<Array<Token>>`select ${token} from tokens where org = ${org} order by created_at, id`),
+    tokenByHash: (hash) =>
+      find(
+        () => sql<Array<{ readonly token: Token; readonly user: User }>>`
+        select to_json(t) as token, to_json(u) as "user"
+        from (select ${token} from tokens where hash = ${hash} and coalesce(expires_at > proliferate.now_ms(), true)) t
+        cross join lateral (select ${user} from users where org = t.org and id = t."userId") u`
+      ),
+    revokeToken: (org, id) => remove(() => sql`delete from tokens where org = ${org} and id = ${id}`),
+
+    addRepository: ({ id, org, name, source, location, defaultBranch }) =>
+      add(
+        () => sql<Array<RepositoryRecord>>`
+        insert into repositories (org, id, name, source, location, default_branch)
+        values (${org}, ${id}, ${name}, ${source}, ${location}, ${defaultBranch})
+        returning ${repository}`
+      ),
+    repository: (org, id) =>
+      find(() => sql<Array<RepositoryRecord>>`select ${repository} from repositories where org = ${org} and id = ${id}`),
+    repositories: (org) =>
+      list(() => sql<Array<RepositoryRecord>>`select ${repository} from repositories where org = ${org} order by created_at, id`),
+
+    addConfiguration: ({ id, org, name, repositories, agent, permissions }) => {
+      const listed = JSON.stringify(repositories)
+      return add(
+        () => sql<Array<Pick<Configuration, "createdAtMs">>>`
+        with listed as (
+          insert into configuration_repositories (org, configuration_id, idx, repository_id, path)
+          select ${org}, ${id}, x.idx, x.row ->> 'repositoryId', x.row ->> 'path'
+          from json_array_elements(${listed}::text::json) with ordinality as x(row, idx)
+        )
+        insert into configurations (org, id, name, agent, permissions)
+        values (${org}, ${id}, ${name}, ${agent}, ${permissions})
+        returning created_at::float8 as "createdAtMs"`
+      ).pipe(Effect.map(({ createdAtMs }) => ({ id, org, name, repositories, agent, permissions, createdAtMs })))
+    },
+    configuration: (org, id) =>
+      find(() => sql<Array<Configuration>>`select ${configuration} from configurations c where org = ${org} and id = ${id}`),
+    configurations: (org) =>
+      list(
+        () => sql<Array<Configuration>>`select ${configuration} from configurations c where org = ${org} order by created_at, id`
+      ),
+
+    session: (org, id) => find(() => sql<Array<SessionRow>>`select ${session} from sessions where org = ${org} and id = ${id}`),
+    // Ids are ordered by time.
+    sessions: (org, limit, before) =>
+      list(
+        () => sql<Array<SessionRow>>`
+        select ${session} from sessions where org = ${org} and (${before}::text is null or id < ${before})
+        order by id desc limit ${limit}`
+      ),
+
+    reserve: ({ org, key, hash, id }) =>
+      call(true, async () => {
+        const [reserved] = await sql<Array<Reservation>>`
+          with swept as (
+            delete from reservations where (org, key) in (
+              select org, key from reservations
+              where expires_at <= proliferate.now_ms() and (org, key) <> (${org}, ${key}) limit ${sweptMax} for update skip locked
+            )
+          )
+          insert into reservations as r (org, key, hash, id, expires_at)
+          values (${org}, ${key}, ${hash}, ${id}, proliferate.now_ms() + ${reservationMs})
+          on conflict (org, key) do update set hash = excluded.hash, id = excluded.id, expires_at = excluded.expires_at
+            where r.expires_at <= proliferate.now_ms()
+          returning hash, id`
+        const [earlier] = reserved
+          ? []
+          : await sql<Array<Reservation>>`select hash, id from reservations where org = ${org} and key = ${key}`
+        return (reserved ?? earlier)!
+      })
+  }
+}
+
+export const layer: Layer.Layer<Directory, never, Postgres> = Layer.effect(
+  Directory,
+  Effect.map(Postgres, ({ sql }) => Directory.of(make(sql)))
+)

@@ -1,0 +1,140 @@
+/**
+ * The journal in PostgreSQL: tables of sql/0001_journal.sql, commits by commit.ts on the committer's own connections, everything
+ * else on the general pool. The promises are those of runtime/journal.ts, its clock is the database's.
+ */
+import { Effect, Layer } from "effect"
+import type postgres from "postgres"
+import type { Address } from "../../runtime/address.ts"
+import { type ClaimedCommand, type DueTimer, Journal, JournalError, type JournalRow, type Stored } from "../../runtime/journal.ts"
+import { commit } from "./commit.ts"
+import { ask } from "./failure.ts"
+import { Postgres } from "./pool.ts"
+
+type StoredRow = Omit<Stored, "timers"> & { readonly timers: Readonly<Record<string, number>> | null }
+type Placed<A> = Omit<A, "address"> & Address
+
+const call = <A>(run: () => PromiseLike<A>): Effect.Effect<A, JournalError> =>
+  Effect.mapError(ask(run), (failure) => new JournalError(failure))
+
+const placed = <A extends Address>({ org, kind, id, home, ...rest }: A) => ({ address: { org, kind, id, home }, ...rest })
+
+export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journal["Service"] => {
+  const actorAt = ({ org, kind, id }: Omit<Address, "home">) => sql`id = ${id} and kind = ${kind} and org = ${org}`
+  const claimedUnder = ({ key, claim }: { readonly key: string; readonly claim: string }) =>
+    sql`key = ${key} and attempt::text = ${claim} and claimed_until > 0`
+  const json = (value: unknown) => sql.json((value ?? null) as postgres.JSONValue)
+
+  return {
+    commit: (batch) => call(() => commit(committer, batch)),
+
+    load: (address) =>
+      Effect.map(
+        call(
+          () => sql<Array<StoredRow>>`
+          select rev::float8, epoch::float8, machine_version as "machineVersion", status, snapshot, resident, quarantine,
+            updated_at::float8 as "updatedAtMs",
+            (select jsonb_object_agg(timer, rev) from timers where ${actorAt(address)}) as timers
+          from actors where ${actorAt(address)}`
+        ),
+        ([row]) => row && { ...row, timers: new Map(Object.entries(row.timers ?? {})) }
+      ).pipe(Effect.map((stored): Stored | null => stored ?? null)),
+
+    seen: ({ org, kind, id }, messageId) =>
+      Effect.map(
+        call(
+          () => sql<Array<{ readonly rev: number }>>`
+          select rev::float8 from journal
+          where kind || '/' || id || '/' || message_id = ${`${kind}/${id}/${messageId}`} and org = ${org}`
+        ),
+        ([row]) => row?.rev ?? null
+      ),
+
+    history: (address, after, limit) =>
+      call(
+        () => sql<Array<JournalRow>>`
+        select rev::float8, message_id as "messageId", event, taken, effects, notices, by, cause, at::float8 as "atMs"
+        from journal where ${actorAt(address)} and rev > ${after} order by rev limit ${limit}`
+      ),
+
+    find: (org, kind, id) =>
+      Effect.map(
+        call(() => sql<Array<Address>>`select org, kind, id, home from actors where ${actorAt({ org, kind, id })}`),
+        ([row]) => row ?? null
+      ),
+
+    residents: (recentMs) =>
+      call(
+        () => sql<Array<Address>>`
+        select org, kind, id, home from actors
+        where resident or updated_at > (select max(updated_at) from actors) - ${recentMs}::int8 order by id`
+      ),
+
+    claim: (limit, claimMs) =>
+      Effect.map(
+        call(
+          () => sql<Array<Placed<ClaimedCommand>>>`
+          select c.key, c.org, c.kind, c.id, a.home, c.name, c.params, c.attempt, c.attempt::text as claim
+          from proliferate.claim_commands(${limit}, ${claimMs}) as c
+            cross join lateral (select home from actors where id = c.id and kind = c.kind offset 0) as a
+          order by c.due, c.rev, c.idx`
+        ),
+        (rows) => rows.map(placed)
+      ),
+
+    reclaim: Effect.asVoid(call(() => sql`update commands set claimed_until = 0 where claimed_until > 0`)),
+
+    renew: (completion, claimMs) =>
+      Effect.map(
+        call(() => sql`update commands set claimed_until = proliferate.now_ms() + ${claimMs} where ${claimedUnder(completion)}`),
+        ({ count }) => count > 0
+      ),
+
+    complete: (completion) => Effect.asVoid(call(() => sql`delete from commands where ${claimedUnder(completion)}`)),
+
+    retry: (completion, delayMs, error) =>
+      Effect.asVoid(
+        call(
+          () => sql`update commands set claimed_until = 0, due = proliferate.now_ms() + ${Math.ceil(delayMs)}, error = ${error}
+          where ${claimedUnder(completion)}`
+        )
+      ),
+
+    bury: (completion, error) =>
+      Effect.asVoid(
+        call(
+          () => sql`update commands set claimed_until = 0, dead_at = proliferate.now_ms(), error = ${error}
+          where ${claimedUnder(completion)}`
+        )
+      ),
+
+    dueTimers: (aheadMs, limit) =>
+      Effect.map(
+        call(
+          () => sql<Array<Placed<DueTimer & { readonly inMs: number }>>>`
+          with clock as materialized (select proliferate.now_ms() as at)
+          select t.org, t.kind, t.id, a.home, t.timer as "timerId", t.rev::float8, t.event, (t.due - clock.at)::float8 as "inMs"
+          from clock cross join proliferate.due_timers(${aheadMs}, ${limit}) as t
+            cross join lateral (select home from actors where id = t.id and kind = t.kind offset 0) as a
+          order by t.due`
+        ),
+        (rows) => rows.map(placed)
+      ),
+
+    quarantine: (address, { reason, event }) =>
+      Effect.asVoid(
+        call(
+          () => sql`update actors
+          set quarantine = jsonb_build_object('reason', ${reason}::text, 'event', ${json(event)}::jsonb, 'atMs', proliferate.now_ms())
+          where ${actorAt(address)}`
+        )
+      ),
+
+    release: (address) =>
+      Effect.map(
+        call(() => sql`update actors set quarantine = null where ${actorAt(address)} and quarantine is not null`),
+        ({ count }) => count > 0
+      )
+  }
+}
+
+export const layer: Layer.Layer<Journal, never, Postgres> = Layer.effect(Journal, Effect.map(Postgres, postgresJournal))

@@ -1,0 +1,60 @@
+/** Every bound of the local sandboxes, with its unit in its name and its reason beside it. */
+
+const second = 1_000
+const minute = 60 * second
+const MiB = 1024 * 1024
+const GiB = 1024 * MiB
+
+/** Whole operations: below the session's own deadlines (120 s to boot, 180 s to capture), so that it hears why. */
+export const provisionMs = 110 * second
+export const captureMs = 170 * second
+/** Longer than a running boot, which a destroy waits for. */
+export const destroyMs = 45 * second
+/** From start to the daemon's first answer: measured 0.1 s; a loaded laptop needs a few. One silent for longer is hung. */
+export const healthMs = 20 * second
+/** One question to the daemon of a running sandbox. */
+export const healthTryMs = 2 * second
+/** SIGKILL to a whole process namespace takes 8 ms; only a process stuck in the kernel takes longer. */
+export const killMs = 10 * second
+/** `git`, `cp`, `sync` and the like that are asked for a fact, not for work. */
+export const probeMs = 15 * second
+
+/** Processes and threads of one sandbox. */
+export const processesMax = 4_096
+export const memoryBytesMax = 4 * GiB
+/** One file, so that a runaway log does not fill the host's disk in one go. */
+export const fileBytesMax = 8 * GiB
+/** Clamped to what this process may have itself. */
+export const filesOpenMax = 16_384
+/** /tmp inside, in memory. */
+export const tmpBytesMax = 2 * GiB
+/** What a sandbox's own processes write on their standard output; the beginning is kept, the rest thrown away. */
+export const logBytesMax = 1 * MiB
+/** Of that, what an error quotes. */
+export const logQuotedBytesMax = 2_048
+
+/** A stack this high is flattened at its next capture: each layer costs a look-up per file and 30 bytes of mount options. */
+export const layersMax = 20
+/** Mount options end at 4 KB. Only flattening that failed again and again gets near. */
+export const layersTallestMax = 100
+/** A unix socket's path is at most 107 bytes. */
+export const socketPathBytesMax = 107
+
+/** Connections to one sandbox's proxy socket. */
+export const connectionsMax = 64
+/** `git http-backend` processes at once for one sandbox. */
+export const gitProcessesMax = 8
+/** One clone, fetch or push, of a large repository over a slow line. */
+export const gitRequestMs = 10 * minute
+/** A git transfer that has not moved for this long is cut. */
+export const gitSilenceMs = 60 * second
+/** To a remote host, TLS included. */
+export const gitConnectMs = 10 * second
+/** One push. */
+export const gitRequestBytesMax = 2 * GiB
+/** Requests to the gateway are small; files go through git. */
+export const apiBodyBytesMax = 1 * MiB
+/** Read and thrown away of a body that is too large, before its connection is cut. */
+export const apiBodyReadBytesMax = 64 * MiB
+/** Above the 100 s for which the command line inside waits at most. */
+export const apiRequestMs = 120 * second
