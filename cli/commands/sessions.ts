@@ -1,0 +1,22 @@
+/** `proliferate sessions …`: agents at work, each in a sandbox of its own. */
+import { Command } from "effect/cli"
+import { attach } from "./sessions/attach.ts"
+import { create } from "./sessions/create.ts"
+import { diff } from "./sessions/diff.ts"
+import { interrupt, pause, resume, start, stop } from "./sessions/lifecycle.ts"
+import { list, show } from "./sessions/list.ts"
+import { logs } from "./sessions/logs.ts"
+import { prompt } from "./sessions/prompt.ts"
+
+export const sessions = Command.make("sessions").pipe(
+  Command.withShortDescription("Agents at work: create, watch, steer, pause, stop"),
+  Command.withDescription("A session is an agent in a sandbox of its own that holds the repositories of a configuration."),
+  Command.withSubcommands([create, list, show, attach, prompt, start, interrupt, pause, resume, stop, logs, diff]),
+  Command.withExamples([
+    {
+      command: 'proliferate sessions create --configuration web --prompt "Fix the login test." --attach',
+      description: "Start work and watch it"
+    },
+    { command: "proliferate sessions list", description: "What runs" }
+  ])
+)

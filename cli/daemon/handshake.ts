@@ -1,0 +1,80 @@
+/** The first words with an agent: initialize, then a new conversation or the earlier one. Each has its limit. */
+import * as acp from "@agentclientprotocol/sdk"
+import { Effect, type Latch } from "effect"
+import type { AgentProcess } from "./agent-process.ts"
+import { Limits } from "./limits.ts"
+import { cannot, type Refusal } from "./refusal.ts"
+import { clean, cutEnd } from "./text.ts"
+
+const authRequired = -32_000
+
+export interface Met {
+  readonly agentSession: string
+  readonly remembers: boolean
+}
+
+/** `replayed` opens whenever the agent says something; what it says before the first turn is history, and not told. */
+export const meet = Effect.fnUntraced(function* (
+  { agent, over }: AgentProcess,
+  { cwd, agentSession, replayed }: { readonly cwd: string; readonly agentSession: string | null; readonly replayed: Latch.Latch }
+) {
+  const limits = yield* Limits
+
+  const ask = <A>(method: string, limitMs: number, request: () => Promise<A>): Effect.Effect<A, Refusal> =>
+    Effect.tryPromise(request).pipe(
+      // A connection that closed says less than the reason why it did, which is on its way.
+      Effect.catch(({ cause }) => (cause instanceof acp.RequestError ? Effect.fail(refused(method, cause)) : Effect.never)),
+      Effect.raceFirst(Effect.flatMap(over, ({ reason, message }) => Effect.fail(cannot(`agent-${reason}`, message)))),
+      Effect.timeoutOrElse({
+        duration: limitMs,
+        orElse: () => Effect.fail(cannot("agent-hung", `the agent did not answer ${method} within ${limitMs / 1000} s`))
+      })
+    )
+
+  const told: acp.InitializeResponse = yield* ask("initialize", limits.initializeMs, () =>
+    agent.request("initialize", {
+      protocolVersion: acp.PROTOCOL_VERSION,
+      clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
+      clientInfo: { name: "proliferate", version: "1" }
+    })
+  )
+  if (told?.protocolVersion !== acp.PROTOCOL_VERSION) {
+    const message = `the agent speaks ACP version ${told?.protocolVersion}; version ${acp.PROTOCOL_VERSION} is needed`
+    return yield* cannot("agent-malformed", message, true)
+  }
+
+  if (agentSession !== null && told.agentCapabilities?.loadSession === true) {
+    const load = ask("session/load", limits.sessionLoadMs, () =>
+      agent.request("session/load", { sessionId: agentSession, cwd, mcpServers: [] })
+    ).pipe(
+      Effect.as(true),
+      // It may have forgotten: a new conversation is better than none. One that is hung or gone is neither.
+      Effect.catchIf(
+        ({ reason }) => reason === "agent-refused",
+        () => Effect.succeed(false)
+      )
+    )
+    if (yield* load) {
+      yield* quiet(replayed, limits.loadQuietMs).pipe(Effect.timeoutOption(limits.sessionLoadMs))
+      return { agentSession, remembers: true } satisfies Met
+    }
+  }
+
+  const opened: acp.NewSessionResponse = yield* ask("session/new", limits.sessionNewMs, () =>
+    agent.request("session/new", { cwd, mcpServers: [] })
+  )
+  if (typeof opened?.sessionId !== "string") return yield* cannot("agent-malformed", "the agent named no session", true)
+  return { agentSession: opened.sessionId, remembers: false } satisfies Met
+})
+
+const quiet = (heard: Latch.Latch, quietMs: number): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    let isQuiet = false
+    while (!isQuiet) {
+      heard.closeUnsafe()
+      isQuiet = yield* Effect.raceFirst(Effect.as(heard.await, false), Effect.as(Effect.sleep(quietMs), true))
+    }
+  })
+
+const refused = (method: string, { code, message }: acp.RequestError): Refusal =>
+  cannot("agent-refused", `the agent refused ${method}: ${cutEnd(clean(message), 1_000)}`, code === authRequired)

@@ -1,0 +1,39 @@
+/** Runs the daemon by itself: `node cli/daemon/main.ts --socket PATH …`, as tests and curious people do. */
+
+import { homedir } from "node:os"
+import { parseArgs } from "node:util"
+import { NodeRuntime } from "@effect/platform-node"
+import { Effect } from "effect"
+import { relayPort } from "../../actors/ports/proxy.ts"
+import { daemon } from "./daemon.ts"
+import { Limits, withLimits } from "./limits.ts"
+
+const { values } = parseArgs({
+  options: {
+    socket: { type: "string" },
+    workspace: { type: "string", default: "/workspace" },
+    home: { type: "string", default: homedir() },
+    proxy: { type: "string" },
+    "relay-port": { type: "string", default: String(relayPort) },
+    program: { type: "string", default: process.argv[1]! },
+    /** JSON of what to change in limits.ts. */
+    limits: { type: "string", default: "{}" }
+  }
+})
+if (values.socket === undefined) {
+  console.error(
+    "usage: main.ts --socket PATH [--workspace DIR] [--home DIR] [--proxy SOCKET] [--relay-port N] [--program FILE] [--limits JSON]"
+  )
+  process.exit(2)
+}
+
+NodeRuntime.runMain(
+  daemon({
+    socketPath: values.socket,
+    workspace: values.workspace,
+    home: values.home,
+    program: values.program,
+    proxySocket: values.proxy ?? null,
+    relayPort: Number(values["relay-port"])
+  }).pipe(Effect.provideService(Limits, withLimits(JSON.parse(values.limits))))
+)

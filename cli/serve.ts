@@ -1,0 +1,163 @@
+/**
+ * The server, and the one place where everything is put together. `npm start` runs this file.
+ *
+ *   settings → data directory → database → journal, feeds, records → sandboxes, daemons → actors → services → gateway
+ *
+ * It prints where it listens and what it runs on, and on its first start an administrator's token, once. SIGINT or SIGTERM lets
+ * the sessions rest (cli/shutdown.ts), stops all that it started and ends within a minute. `kill -9` loses nothing that was
+ * acknowledged: the next start on the same data finds sandboxes, database and sessions again.
+ */
+import { join } from "node:path"
+import { NodeRuntime } from "@effect/platform-node"
+import { Cause, Console, Effect, Layer, Logger, Redacted } from "effect"
+import { ProxyRoutes } from "../actors/ports/proxy.ts"
+import { Sandboxes } from "../actors/ports/sandboxes.ts"
+import { Access } from "../actors/services/access.ts"
+import { Configurations } from "../actors/services/configurations.ts"
+import { Inspection } from "../actors/services/inspection.ts"
+import { People } from "../actors/services/people.ts"
+import { Repositories } from "../actors/services/repositories.ts"
+import { Sessions } from "../actors/services/sessions.ts"
+import { Workspaces } from "../actors/services/workspaces.ts"
+import { sessionActor } from "../actors/session.ts"
+import * as AgentTable from "../adapters/agent/agents.ts"
+import * as DaemonClient from "../adapters/daemon/client.ts"
+import { Api } from "../adapters/gateway/http.ts"
+import { Gateway } from "../adapters/gateway/server.ts"
+import * as GitProbe from "../adapters/git/probe.ts"
+import * as PostgresDirectory from "../adapters/postgres/directory.ts"
+import { layerEmbedded } from "../adapters/postgres/embedded.ts"
+import * as PostgresFeed from "../adapters/postgres/feed.ts"
+import * as PostgresJournal from "../adapters/postgres/journal.ts"
+import { migrated } from "../adapters/postgres/migrate.ts"
+import * as Pool from "../adapters/postgres/pool.ts"
+import { LocalSandboxes } from "../adapters/sandbox/local/local.ts"
+import * as CredentialFiles from "../adapters/secrets/file.ts"
+import { Committer } from "../runtime/committer.ts"
+import { Journal } from "../runtime/journal.ts"
+import { localFeeds } from "../runtime/local-feeds.ts"
+import { localRouter } from "../runtime/local-router.ts"
+import { openDataDirectory } from "./data-directory.ts"
+import { settings } from "./settings.ts"
+import { restAll, resumeAll } from "./shutdown.ts"
+
+const program = Effect.gen(function* () {
+  const { host, port, dataDir, databaseUrl, isolation, json } = yield* settings
+  const hostKey = yield* openDataDirectory(dataDir)
+
+  const database = databaseUrl === null ? layerEmbedded(join(dataDir, "postgres")) : Pool.layer(Redacted.value(databaseUrl))
+  // On its own database this host is the only one: whatever a dead one had claimed is free.
+  const reclaimed = databaseUrl === null ? Layer.effectDiscard(Journal.use(({ reclaim }) => reclaim)) : Layer.empty
+
+  const records = reclaimed.pipe(
+    Layer.provideMerge(Layer.mergeAll(PostgresJournal.layer, PostgresFeed.layer, PostgresDirectory.layer)),
+    Layer.provideMerge(migrated),
+    Layer.provideMerge(database)
+  )
+  const repositories = Repositories.layer.pipe(
+    Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(dataDir, "credentials")), GitProbe.layer))
+  )
+  const proxy = yield* lateRoutes
+  const hands = Layer.mergeAll(DaemonClient.layer, AgentTable.layer, Workspaces.layer).pipe(
+    Layer.provideMerge(LocalSandboxes.layer({ dataDir: join(dataDir, "sandboxes"), ...(isolation && { isolation }) })),
+    Layer.provide(proxy.layer)
+  )
+  const actors = localRouter([sessionActor]).pipe(
+    Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds)),
+    Layer.provideMerge(hands)
+  )
+  const services = Layer.mergeAll(
+    Access.layer(hostKey),
+    People.layer,
+    Configurations.layer,
+    Sessions.layer,
+    Inspection.layer,
+    repositories
+  )
+  const app = Api.layer.pipe(Layer.provideMerge(services), Layer.provideMerge(actors), Layer.provideMerge(records))
+
+  const serving = Effect.gen(function* () {
+    yield* greet({
+      json,
+      database: databaseUrl === null ? `embedded PostgreSQL, ${dataDir}/postgres` : "PostgreSQL at DATABASE_URL"
+    })
+    yield* resumeAll
+    yield* Effect.never
+  })
+  // The gateway closes first: nobody wakes what is being laid to rest.
+  const running = proxy.bind.pipe(
+    Effect.andThen(Effect.provide(serving, Gateway.layer({ host, port }))),
+    Effect.onInterrupt(() => Effect.andThen(Console.error("stopping: the sessions are laid to rest"), restAll))
+  )
+  return yield* Effect.provide(running, app)
+})
+
+/** The proxy of the sandboxes needs services that stand on the sandboxes: its routes are known a moment later. */
+const lateRoutes = Effect.sync(() => {
+  let routes: ProxyRoutes["Service"] | null = null
+  const starting = { status: 503, headers: { "retry-after": "1" }, body: "the server is starting\n" }
+  return {
+    layer: Layer.succeed(
+      ProxyRoutes,
+      ProxyRoutes.of({
+        git: (sandbox, repositoryId) => (routes === null ? Effect.succeed(null) : routes.git(sandbox, repositoryId)),
+        api: (sandbox, request) => (routes === null ? Effect.succeed(starting) : routes.api(sandbox, request))
+      })
+    ),
+    bind: Effect.gen(function* () {
+      const { gitAccess } = yield* Repositories
+      const { mintSandboxToken } = yield* Access
+      const { handle } = yield* Api
+      routes = {
+        git: ({ org, sessionId }, repositoryId) =>
+          gitAccess(org, sessionId, repositoryId).pipe(
+            Effect.catch(({ message }) => Effect.as(Effect.logWarning(`git for ${sessionId}: ${message}`), null))
+          ),
+        // Who asks is known by the socket it came through; the token says so to the one check that everything passes.
+        api: ({ org, sessionId }, { method, path, headers, body }) => {
+          const [pathname = "", query = ""] = path.slice("/api".length).split("?", 2)
+          const authorization = `Bearer ${mintSandboxToken(org, sessionId)}`
+          return handle({ method, path: pathname, query, headers: { ...headers, authorization }, body })
+        }
+      }
+    })
+  }
+})
+
+const greet = Effect.fnUntraced(function* ({ json, database }: { readonly json: boolean; readonly database: string }) {
+  const { url, transport } = yield* Gateway
+  const { isolation } = yield* Sandboxes
+  const people = yield* People
+  const founded = yield* people.found({
+    name: "default",
+    owner: { name: "administrator", email: "administrator@localhost.invalid" }
+  })
+  const token = founded?.token.secret ?? null
+  const coordination = "in this process"
+  if (json) return yield* Console.log(JSON.stringify({ url, token, transport, isolation, database, coordination }))
+  yield* Console.log(
+    [
+      `proliferate listens on ${url}`,
+      `  transport     ${transport}`,
+      `  isolation     ${isolation}`,
+      `  database      ${database}`,
+      `  coordination  ${coordination}`,
+      ...(token === null ? [] : ["", `Administrator's token, shown this once: ${token}`, `  export PROLIFERATE_TOKEN=${token}`])
+    ].join("\n")
+  )
+})
+
+program.pipe(
+  Effect.scoped,
+  Effect.catchCause((cause) => {
+    if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+    const error = Cause.squash(cause)
+    const said = Cause.hasDies(cause) ? Cause.pretty(cause) : String((error as { message?: string }).message ?? error)
+    return Effect.andThen(
+      Console.error(`proliferate: ${said}`),
+      Effect.sync(() => process.exit(1))
+    )
+  }),
+  Effect.provideService(Logger.LogToStderr, true),
+  NodeRuntime.runMain
+)

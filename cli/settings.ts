@@ -1,0 +1,21 @@
+/** What a server is told by its environment. README.md has the table; a value that cannot be used is an error that names it. */
+import { resolve } from "node:path"
+import { Config, Option } from "effect"
+
+export const settings = Config.all({
+  host: Config.String("PROLIFERATE_HOST").pipe(Config.withDefault("127.0.0.1")),
+  /** 0 takes any free port. */
+  port: Config.Int("PROLIFERATE_PORT").pipe(Config.withDefault(8787)),
+  dataDir: Config.String("PROLIFERATE_DATA").pipe(
+    Config.withDefault(".proliferate"),
+    Config.map((path) => resolve(path))
+  ),
+  databaseUrl: Config.Redacted("DATABASE_URL").pipe(Config.option, Config.map(Option.getOrNull)),
+  /** Insist on one way to isolate sandboxes. */
+  isolation: Config.Literals(["bubblewrap", "util-linux"], "PROLIFERATE_ISOLATION").pipe(
+    Config.option,
+    Config.map(Option.getOrUndefined)
+  ),
+  /** One JSON line instead of the greeting, for programs that start a server. */
+  json: Config.Boolean("PROLIFERATE_JSON").pipe(Config.withDefault(false))
+})

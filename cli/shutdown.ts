@@ -1,0 +1,76 @@
+/**
+ * Ctrl-C on the server: what boots is let finish booting, what runs is paused (its turn interrupted, its disk captured), what was to
+ * be destroyed is destroyed, so that nothing is left behind; the next start resumes exactly those. What does not rest within 30 s is
+ * left alive, to be taken up again by the next start; without one its daemon ends after 10 minutes.
+ */
+import { Clock, Effect, Option, Schedule } from "effect"
+import { Directory, type SessionRow } from "../actors/ports/directory.ts"
+import { Sandboxes } from "../actors/ports/sandboxes.ts"
+import { sessionAddress } from "../actors/services/sessions.ts"
+import { Router } from "../runtime/router.ts"
+
+const restWithinMs = 30_000
+const lookEveryMs = 100
+const atOnce = 8
+const pageRows = 200
+
+const sessionsThat = Effect.fnUntraced(function* (fits: (status: string) => boolean) {
+  const directory = yield* Directory
+  const found: Array<SessionRow> = []
+  for (const { id: org } of yield* directory.organisations) {
+    for (let before: string | null = null; ; ) {
+      const page: ReadonlyArray<SessionRow> = yield* directory.sessions(org, pageRows, before)
+      found.push(...page.filter(({ status }) => fits(status)))
+      if (page.length < pageRows) break
+      before = page.at(-1)!.id
+    }
+  }
+  return found
+})
+
+const ask = Effect.fnUntraced(function* ({ org, id }: SessionRow, event: { readonly type: string; readonly why?: string }) {
+  const router = yield* Router
+  const now = yield* Clock.currentTimeMillis
+  return yield* router.ask(sessionAddress(org, id), { id: `host:${event.type}:${now}`, event, by: null })
+})
+
+/** States that hold no sandbox, or, failed, keep theirs for a person to decide. */
+const resting: ReadonlySet<string> = new Set(["pending", "paused", "failed", "stopped"])
+
+/** One look, one nudge: how many sessions and sandboxes are still to come to rest. */
+const settle = Effect.gen(function* () {
+  const sessions = yield* sessionsThat((status) => status !== "stopped")
+  const busy = sessions.filter(({ status }) => !resting.has(status))
+  const running = busy.filter(({ status }) => status === "running")
+  yield* Effect.forEach(running, (row) => Effect.ignore(ask(row, { type: "pause", why: "shutdown" })), {
+    concurrency: atOnce,
+    discard: true
+  })
+  const failed = new Set(sessions.filter(({ status }) => status === "failed").map(({ id }) => id))
+  const sandboxes = yield* Effect.flatMap(Sandboxes, ({ list }) => list)
+  return busy.length + sandboxes.filter(({ sessionId }) => !failed.has(sessionId)).length
+})
+
+export const restAll = settle.pipe(
+  Effect.repeat({ until: (left) => left === 0, schedule: Schedule.spaced(lookEveryMs) }),
+  Effect.timeoutOption(restWithinMs),
+  Effect.flatMap((rested) =>
+    Option.isSome(rested) ? Effect.void : Effect.logWarning(`not everything came to rest within ${restWithinMs / 1_000} s`)
+  ),
+  Effect.catch((error) => Effect.logWarning(`sessions were not paused: ${error.message}`))
+)
+
+/** The sessions that the last shutdown paused go on. */
+export const resumeAll = Effect.gen(function* () {
+  const router = yield* Router
+  const paused = yield* sessionsThat((status) => status === "paused")
+  yield* Effect.forEach(
+    paused,
+    (row) =>
+      router.look(sessionAddress(row.org, row.id)).pipe(
+        Effect.flatMap((view) => (view?.context["reason"] === "shutdown" ? ask(row, { type: "resume" }) : Effect.void)),
+        Effect.ignore
+      ),
+    { concurrency: atOnce, discard: true }
+  )
+})
