@@ -1,0 +1,69 @@
+/** What a benchmark reports, and the arithmetic of it. `ratio` says how many times better ours is than what ran beside it. */
+
+export interface Row {
+  readonly name: string
+  readonly against: string
+  readonly ours: number
+  readonly theirs: number
+  readonly ratio: number
+  readonly unit: string
+  /** Of ours and of theirs over the rounds: (max - min) / median. */
+  readonly spread: string
+  /** What the ratio has to reach, if anything. */
+  readonly goal: number | null
+}
+
+export const median = (values: ReadonlyArray<number>): number => quantile(values, 0.5)
+
+export const quantile = (values: ReadonlyArray<number>, q: number): number => {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))]!
+}
+
+const spreadOf = (values: ReadonlyArray<number>): string =>
+  `${Math.round(((Math.max(...values) - Math.min(...values)) / median(values)) * 100)}%`
+
+/** One row from the rounds of both sides; for rates more is better, for times less. */
+export const rowOf = (
+  name: string,
+  against: string,
+  unit: "per s" | "ms",
+  ours: ReadonlyArray<number>,
+  theirs: ReadonlyArray<number>,
+  goal: number | null
+): Row => {
+  const [mine, other] = [median(ours), median(theirs)]
+  return {
+    name,
+    against,
+    ours: round(mine),
+    theirs: round(other),
+    ratio: round(unit === "ms" ? other / mine : mine / other),
+    unit,
+    spread: `${spreadOf(ours)} / ${spreadOf(theirs)}`,
+    goal
+  }
+}
+
+const round = (value: number): number => Number(value.toPrecision(4))
+
+export const table = (rows: ReadonlyArray<Row>): string => {
+  const head = ["name", "against", "ours", "theirs", "unit", "ratio", "goal", "spread ours / theirs"]
+  const cells = rows.map(({ name, against, ours, theirs, unit, ratio, goal, spread }) => [
+    name,
+    against,
+    String(ours),
+    String(theirs),
+    unit,
+    `${ratio}x`,
+    goal === null ? "" : `${goal}x${ratio >= goal ? "" : "  MISSED"}`,
+    spread
+  ])
+  const widths = head.map((title, column) => Math.max(title.length, ...cells.map((line) => line[column]!.length)))
+  const print = (line: ReadonlyArray<string>) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join("  ")
+      .trimEnd()
+  return [print(head), widths.map((width) => "-".repeat(width)).join("  "), ...cells.map(print)].join("\n")
+}

@@ -1,0 +1,165 @@
+/**
+ * What must hold, watched while a simulation runs: at every commit, at every command that is run, at every event that a daemon
+ * forgets. What can only be judged in the end is in rest.ts.
+ */
+
+import type { DaemonEvent } from "../../actors/ports/daemon.ts"
+import type { FeedState } from "../../adapters/memory/feed.ts"
+import type { ActorRow, JournalState } from "../../adapters/memory/journal-state.ts"
+import type { SessionEvent } from "../../machines/session/events.ts"
+import { sessionMachine } from "../../machines/session.ts"
+import { type Address, nameOf } from "../../runtime/address.ts"
+import type { FeedEvent } from "../../runtime/feed.ts"
+import type { JournalRow, Transition } from "../../runtime/journal.ts"
+import type { Answer, Message } from "../../runtime/router.ts"
+import { restore } from "../../runtime/step.ts"
+import type { Played } from "../support/played.ts"
+import { keepsInvariants } from "../support/session-invariants.ts"
+
+/** A promise was broken: which, and how. */
+export class Violation extends Error {}
+
+export const must = (holds: boolean, law: string): void => {
+  if (!holds) throw new Violation(law)
+}
+
+export const rowsOf = (actor: ActorRow | undefined): ReadonlyArray<JournalRow> =>
+  (actor?.journal ?? []).map((row) => JSON.parse(row) as JournalRow)
+
+/** What a daemon tells that the session must hear of before the daemon forgets it. */
+const factKinds = new Set(["turn.finished", "question", "question.closed", "agent.exited"])
+
+export class Laws {
+  readonly #journal: JournalState
+  readonly #feeds: FeedState
+  readonly #played = new Map<string, { readonly rev: number; readonly at: Played | null }>()
+  readonly #messages = new Map<string, Map<string, number>>()
+  /** What people were told: by actor and message id, the revision of the answer. */
+  readonly acknowledged = new Map<string, { readonly address: Address; readonly message: Message; readonly rev: number }>()
+  readonly refused = new Map<string, { readonly address: Address; readonly message: Message }>()
+  commits = 0
+
+  /** The first promise that was broken. It may be noticed where the program under test would take it for a defect of its own. */
+  broken: Violation | null = null
+
+  constructor(journal: JournalState, feeds: FeedState) {
+    this.#journal = journal
+    this.#feeds = feeds
+  }
+
+  #must(holds: boolean, law: string): void {
+    if (holds) return
+    this.broken ??= new Violation(law)
+    throw this.broken
+  }
+
+  /** After a statement of the journal: what did it write? */
+  committed(batch: ReadonlyArray<Transition>): ReadonlyArray<Transition> {
+    return batch.filter((transition) => this.#writtenBy(transition))
+  }
+
+  #writtenBy(transition: Transition): boolean {
+    const name = nameOf(transition.address)
+    const actor = this.#journal.actors.get(name)
+    const known = this.#played.get(name) ?? { rev: 0, at: null }
+    if (actor === undefined || actor.journal.length === known.rev) return false
+    const row: JournalRow = JSON.parse(actor.journal.at(-1)!)
+    if (row.messageId !== transition.messageId) return false
+    this.commits += 1
+    this.#must(
+      actor.journal.length === known.rev + 1,
+      `J1: ${name} was written ${actor.journal.length - known.rev} times in a step`
+    )
+    this.#must(row.rev === known.rev + 1, `J2: ${name} was committed at revision ${row.rev} when it stood at ${known.rev}`)
+    this.#must(actor.stored.rev === row.rev, `J2: ${name} stands at ${actor.stored.rev}, its journal at ${row.rev}`)
+    const messages = this.#messages.get(name) ?? new Map<string, number>()
+    this.#messages.set(name, messages)
+    this.#must(
+      !messages.has(row.messageId),
+      `J3: ${name} took ${row.messageId} at ${messages.get(row.messageId)} and again at ${row.rev}`
+    )
+    messages.set(row.messageId, row.rev)
+    this.#played.set(name, { rev: row.rev, at: this.#step(known.at, transition) })
+    return true
+  }
+
+  #step(before: Played | null, transition: Transition): Played | null {
+    const { address, notices, taken, commands, timers, records } = transition
+    if (address.kind !== "session") return null
+    const snapshot = restore(sessionMachine, JSON.parse(JSON.stringify(transition.snapshot)))
+    const armed = new Map(before?.armed)
+    for (const [id, timer] of timers) {
+      if (timer === null) armed.delete(id)
+      else armed.set(id, timer.event as SessionEvent)
+    }
+    const last = {
+      snapshot,
+      taken,
+      commands,
+      timers,
+      notices: notices.filter(({ kind }) => kind !== "state"),
+      records: records.filter(({ type }) => type !== "project")
+    }
+    const after: Played = { snapshot, context: snapshot.context, armed, last, commands, notices }
+    if (before === null) return after
+    const event = taken.some((step) => step.includes("-record.rejected->")) ? { type: "record.rejected" } : transition.event
+    try {
+      keepsInvariants(before, event as SessionEvent, after)
+    } catch (failure) {
+      this.#must(false, (failure as Error).message)
+    }
+    return after
+  }
+
+  /** Before a hand runs. */
+  runs(name: string, key: string, params: unknown): void {
+    const [kind, id, rev, index] = key.split(":")
+    const actor = this.#journal.actors.get(`${kind}/${id}`)
+    const row = actor?.journal[Number(rev) - 1]
+    this.#must(row !== undefined, `I9: ${name} runs under ${key}, which was not committed`)
+    const { effects }: JournalRow = JSON.parse(row!)
+    this.#must(effects[Number(index)] === name, `I9: ${name} runs under ${key}, which was committed as ${effects[Number(index)]}`)
+    const command = this.#journal.commands.get(key)
+    if (command !== undefined)
+      this.#must(command.params === JSON.stringify(params), `I9: ${name} runs under ${key} with other params`)
+  }
+
+  /** When a daemon drops an event because it was acknowledged (L1). */
+  forgets(sessionId: string, org: string, daemonId: string, { seq, kind }: DaemonEvent): void {
+    const reached = this.#feeds.get(`${org}/${sessionId}`)?.head.sources[`daemon/${daemonId}`] ?? 0
+    this.#must(reached >= seq, `L1: event ${seq} of ${daemonId} was acknowledged before it was stored`)
+    if (!factKinds.has(kind)) return
+    const told = this.#messages.get(`session/${sessionId}`)?.has(`daemon/${daemonId}:${seq}`) ?? false
+    this.#must(told, `L1: event ${seq} of ${daemonId}, a ${kind}, was acknowledged before its session had committed it`)
+  }
+
+  answered(address: Address, message: Message, { rev, duplicate }: Answer): void {
+    const name = nameOf(address)
+    const key = `${name} ${message.id}`
+    const at = this.#messages.get(name)?.get(message.id)
+    this.#must(at !== undefined, `G1: ${key} was acknowledged and is not in the journal`)
+    this.#must(at === rev, `M1: ${key} was acknowledged at ${rev} and is in the journal at ${at}`)
+    const first = this.acknowledged.get(key)
+    if (first !== undefined) this.#must(duplicate, `M1: ${key} was acknowledged twice as new`)
+    this.acknowledged.set(key, { address, message, rev })
+    this.refused.delete(key)
+  }
+
+  turnedAway(address: Address, message: Message): void {
+    const name = nameOf(address)
+    this.#must(!this.#messages.get(name)?.has(message.id), `M3: ${name} ${message.id} was refused and is in the journal`)
+    this.refused.set(`${name} ${message.id}`, { address, message })
+  }
+
+  /** What a watcher was given must be what is stored. */
+  seen(home: string, seq: number, event: FeedEvent): void {
+    const feed = this.#feeds.get(home)
+    const stored = feed?.events[seq - feed.head.first]
+    if (feed !== undefined && seq < feed.head.first) return
+    this.#must(stored !== undefined, `F1: a watcher of ${home} saw event ${seq}, which is not stored`)
+    this.#must(
+      stored === JSON.stringify({ ...event, seq }),
+      `F1: a watcher of ${home} saw another event ${seq} than is stored: ${JSON.stringify(event)}, not ${stored}`
+    )
+  }
+}

@@ -1,0 +1,79 @@
+/** What befalls a simulation beside single calls: sandboxes, daemons, stores and nodes go away, and mostly come back. */
+import { Effect } from "effect"
+import type { Simulation } from "./simulation.ts"
+
+const nodesMax = 2
+
+const onOneSandbox = (simulation: Simulation, befalls: (sandboxId: string) => void) => {
+  const running = simulation.world.alive.filter(({ state }) => state === "running")
+  if (running.length > 0) befalls(simulation.timeline.pick(running).sandboxId)
+}
+
+const befalls = {
+  "sandbox stops": (simulation: Simulation) => onOneSandbox(simulation, (id) => simulation.world.stop(id)),
+  "sandbox vanishes": (simulation: Simulation) => onOneSandbox(simulation, (id) => simulation.world.destroy(id)),
+  "daemon dies": (simulation: Simulation) =>
+    onOneSandbox(simulation, (id) => simulation.world.restartDaemon(id, simulation.timeline.chance(0.5))),
+  "stream is cut": (simulation: Simulation) =>
+    onOneSandbox(simulation, (id) => simulation.world.sandboxes.get(id)!.daemon?.cut()),
+  "sandbox is unreachable": (simulation: Simulation) =>
+    onOneSandbox(simulation, (id) => {
+      simulation.world.sandboxes.get(id)!.unreachableUntilMs =
+        simulation.timeline.nowMs + simulation.weather.between(1_000, 90_000)
+    }),
+  outage: ({ weather, timeline }: Simulation) => {
+    const of = timeline.pick(["journal", "feed", "provider"] as const)
+    weather.outageUntilMs[of] = timeline.nowMs + weather.between(500, of === "provider" ? 300_000 : 45_000)
+  },
+  "feed is trimmed": ({ feeds, timeline }: Simulation) => {
+    for (const feed of feeds.values()) {
+      const through = feed.head.first - 1 + timeline.below(feed.head.seq - feed.head.first + 2)
+      feed.events = feed.events.slice(through + 1 - feed.head.first)
+      feed.head = { ...feed.head, first: through + 1 }
+    }
+  },
+  "node is killed": ({ nodesUp, timeline }: Simulation) => {
+    if (nodesUp.length > 0) timeline.pick(nodesUp).kill()
+  },
+  "node is stopped": ({ nodesUp, timeline, world }: Simulation) => {
+    if (nodesUp.length > 0) world.lane.fork(timeline.pick(nodesUp).stop())
+  },
+  "node is paused": ({ nodesUp, timeline, weather, world }: Simulation) => {
+    if (nodesUp.length === 0) return
+    const { lane } = timeline.pick(nodesUp)
+    lane.pause()
+    world.lane.fork(
+      Effect.andThen(
+        weather.pass(500, 90_000),
+        Effect.sync(() => lane.unpause())
+      )
+    )
+  },
+  "node is added": (simulation: Simulation) => {
+    if (simulation.nodesUp.length < nodesMax) simulation.startNode()
+  }
+}
+
+export type Misfortune = keyof typeof befalls
+
+/** Each seed has its own, as it has its own weather. */
+export const drawMisfortunes = ({ timeline }: Simulation): ReadonlyArray<Misfortune> =>
+  (Object.keys(befalls) as Array<Misfortune>).filter(() => timeline.chance(0.4))
+
+export const misfortunes = (simulation: Simulation, drawn: ReadonlyArray<Misfortune>): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { timeline, weather } = simulation
+    const apartMs = timeline.pick([5_000, 20_000, 60_000])
+    while (!weather.isCalm) {
+      yield* weather.pass(0, apartMs)
+      if (drawn.length > 0 && !weather.isCalm) {
+        const drawnNow = timeline.pick(drawn)
+        simulation.note("weather", drawnNow)
+        befalls[drawnNow](simulation)
+      }
+      if (simulation.nodesUp.length === 0) {
+        yield* weather.pass(0, timeline.pick([500, 30_000, 200_000]))
+        if (simulation.nodesUp.length === 0) simulation.startNode()
+      }
+    }
+  })

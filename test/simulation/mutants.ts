@@ -1,0 +1,121 @@
+/**
+ * Whether the simulator can fail: the program is copied, broken on purpose in one place, and simulated until a promise breaks. A
+ * mutant that lives means that a promise is not watched.
+ */
+import { spawnSync } from "node:child_process"
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+interface Mutant {
+  readonly name: string
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+export const mutants: ReadonlyArray<Mutant> = [
+  {
+    name: "the journal compares neither revision nor epoch",
+    file: "adapters/memory/journal.ts",
+    find: "actor?.stored.rev === base && actor.stored.epoch === transition.epoch",
+    replace: "actor !== undefined"
+  },
+  {
+    name: "the journal takes a message twice",
+    file: "adapters/memory/journal.ts",
+    find: "if (first !== undefined) {",
+    replace: "if (first === -1) {"
+  },
+  {
+    name: "an answer comes before its commit",
+    file: "runtime/cell.ts",
+    find: "this.current = envelope.delivery\n",
+    replace: "this.current = envelope.delivery\n    envelope.resume(Effect.succeed({ rev: 1, duplicate: false }))\n"
+  },
+  {
+    name: "what a crash kept from the feed is not told at the next activation",
+    file: "runtime/notices.ts",
+    find: "for (let after = Math.max(0, told - 1); after < rev; ) {",
+    replace: "for (let after = rev; after < rev; ) {"
+  },
+  {
+    name: "a crashed child is not started again",
+    file: "runtime/supervisor.ts",
+    find: "        this.#run(again)\n",
+    replace: ""
+  },
+  {
+    name: "the feed's store appends whatever it holds",
+    file: "adapters/memory/feed.ts",
+    find: "if (head.seq !== known.seq || head.epoch !== known.epoch)",
+    replace: "if (head.seq < 0)"
+  },
+  {
+    name: "the feed drops no repeats",
+    file: "runtime/local-feeds.ts",
+    find: "if (sourceSeq <= (reached.get(source) ?? -1)) return false",
+    replace: ""
+  },
+  {
+    name: "a gap in the feed is not told",
+    file: "runtime/local-feeds.ts",
+    find: "gap: first > after + 1 ? { from: after + 1, through: first - 1 } : null",
+    replace: "gap: null"
+  },
+  {
+    name: "an event is acknowledged to the daemon before it is stored",
+    file: "actors/link.ts",
+    find: "yield* voice.publish(",
+    replace: "yield* Effect.ignore(daemons.ack(sandboxId, daemonId, last.seq))\n          yield* voice.publish("
+  },
+  {
+    name: "an event is acknowledged to the daemon before its fact is committed",
+    file: "actors/link.ts",
+    find: ":${event.seq}`, fact)",
+    replace: ":${event.seq}`, fact).pipe(Effect.forkDetach)"
+  },
+  {
+    name: "a sandbox that is heard of too late is not destroyed",
+    file: "machines/session.ts",
+    find: 'guard: "isStraySandbox"',
+    replace: 'guard: "isOurs"'
+  },
+  {
+    name: "a boot of unknown outcome is told to have failed",
+    file: "actors/session.ts",
+    find: 'return reason === "unreachable" ? undone(key, failed) : Effect.succeed(failed)',
+    replace: "return Effect.succeed(failed)"
+  },
+  {
+    name: "a destruction is given up when the provider does not answer",
+    file: "actors/session.ts",
+    find: "error.isTransient ? Effect.succeed(new NotYet(error.message)) : Effect.die(error)",
+    replace: "Effect.die(error)"
+  }
+]
+
+const root = join(import.meta.dirname, "../..")
+const copied = ["runtime", "actors", "machines", "adapters/memory", "test/simulation", "test/support", "package.json"]
+
+/** The promise that it broke, or null if it lived. */
+export const fate = ({ name, file, find, replace }: Mutant, seeds: number): string | null => {
+  const scratch = mkdtempSync(join(tmpdir(), "proliferate-mutant-"))
+  try {
+    for (const path of copied) cpSync(join(root, path), join(scratch, path), { recursive: true })
+    symlinkSync(join(root, "node_modules"), join(scratch, "node_modules"))
+    const source = readFileSync(join(scratch, file), "utf8")
+    if (source.split(find).length !== 2)
+      throw new Error(`the mutant "${name}" fits no more: ${file} must hold its text once: ${find}`)
+    writeFileSync(
+      join(scratch, file),
+      source.replace(find, () => replace)
+    )
+    const program = join(scratch, "test/simulation/simulate.ts")
+    const run = spawnSync(process.execPath, [program, "--seeds", `${seeds}`, "--violations", "1"], { encoding: "utf8" })
+    if (run.status === 0) return null
+    return /^violated: (.*)$/m.exec(run.stdout)?.[1] ?? (run.stderr.trim().split("\n").at(-1) || `exit ${run.status}`)
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}

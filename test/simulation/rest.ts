@@ -1,0 +1,140 @@
+/** Whether a simulation has come to rest after its weather cleared, and what must be true of it then. */
+import type { FeedState } from "../../adapters/memory/feed.ts"
+import type { ActorRow, JournalState } from "../../adapters/memory/journal-state.ts"
+import type { SessionContext } from "../../machines/session/context.ts"
+import { nameOf } from "../../runtime/address.ts"
+import type { StoredFeedEvent } from "../../runtime/feed.ts"
+import type { JournalRow } from "../../runtime/journal.ts"
+import { type Laws, must, rowsOf } from "./laws.ts"
+import type { World } from "./world.ts"
+
+export interface Aftermath {
+  readonly journal: JournalState
+  readonly feeds: FeedState
+  readonly world: World
+  readonly laws: Laws
+}
+
+const contextOf = ({ stored }: ActorRow): SessionContext => JSON.parse(stored.snapshot).context
+
+/** States that wait for people alone. */
+const restful = new Set(["pending", "paused", "stopped", "failed"])
+
+/** What it still has to do; empty: it is at rest. */
+export const unrest = ({ journal, feeds }: Aftermath): ReadonlyArray<string> => [
+  ...[...journal.commands.values()].filter(({ dead }) => !dead).map(({ key, name }) => `command ${name} ${key} is not done`),
+  ...[...journal.actors.values()].flatMap((actor) => {
+    const name = nameOf(actor.address)
+    const told = feeds.get(`${actor.address.org}/${actor.address.home}`)?.head.sources[name] ?? 0
+    return [
+      ...(actor.quarantine === null ? [] : [`${name} is quarantined: ${actor.quarantine}`]),
+      ...(restful.has(actor.stored.status) ? [] : [`${name} is ${actor.stored.status}`]),
+      ...(lastNotice(actor) > told ? [`${name} has notices up to ${lastNotice(actor)}, its feed up to ${told}`] : [])
+    ]
+  })
+]
+
+/** The number that its last notice has in the feed. */
+const lastNotice = ({ journal }: ActorRow): number => {
+  for (let index = journal.length - 1; index >= 0; index--) {
+    const { rev, notices }: JournalRow = JSON.parse(journal[index]!)
+    if (notices.length > 0) return rev * 1_000 + notices.length - 1
+  }
+  return 0
+}
+
+export const atRest = (aftermath: Aftermath): void => {
+  const { journal, world, laws } = aftermath
+  for (const line of unrest(aftermath)) must(false, `G5: it did not come to rest: ${line}`)
+
+  const owned = new Map([...journal.actors.values()].map((actor) => [contextOf(actor).sandboxId, actor.address.id]))
+  for (const { sandboxId, sessionId } of world.alive)
+    must(owned.get(sandboxId) === sessionId, `I5: sandbox ${sandboxId} of ${sessionId} is astray`)
+  const kept = new Set([...journal.actors.values()].map((actor) => contextOf(actor).snapshotId))
+  for (const { snapshotId, key, isDiscarded } of world.snapshots.values())
+    must(isDiscarded || kept.has(snapshotId) || isForgone(key, journal), `I5: snapshot ${snapshotId} is astray`)
+  for (const [claim, holder] of journal.claims)
+    must(`session/${owned.get(claim.split("/")[2]!)}` === holder, `S5: ${holder} still claims ${claim}`)
+
+  for (const [key, { address, message, rev }] of laws.acknowledged) {
+    const row = rowsOf(journal.actors.get(nameOf(address)))[rev - 1]
+    must(row?.messageId === message.id, `G1: ${key} was acknowledged at ${rev} and is gone`)
+  }
+  for (const [key, { address, message }] of laws.refused) {
+    const stored = journal.actors.get(nameOf(address))?.seen.has(message.id) ?? false
+    must(!stored, `M3: ${key} was refused and left a trace`)
+  }
+  for (const actor of journal.actors.values()) {
+    endsEveryPrompt(actor)
+    acceptsFactsOnce(actor, journal)
+    tellsEverything(actor, aftermath.feeds)
+    keepsWork(actor, aftermath)
+  }
+}
+
+/** Nobody could say in time whether it had been taken, and to ask again would have taken it of a sandbox at work. */
+const isForgone = (key: string, { actors }: JournalState): boolean => {
+  const [kind, id] = key.split(":")
+  const answer = rowsOf(actors.get(`${kind}/${id}`)).find(({ messageId }) => messageId === `fact:${key}`)
+  return (answer?.event as { readonly reason?: string } | undefined)?.reason === "stale"
+}
+
+/** S6 over the whole history, from the journal alone. */
+const endsEveryPrompt = (actor: ActorRow): void => {
+  const { turn, queue } = contextOf(actor)
+  const open = new Set([...(turn === null ? [] : [turn]), ...queue].map(({ promptId }) => promptId))
+  const notices = rowsOf(actor).flatMap((row) => row.notices)
+  const accepted = notices.filter(({ kind }) => kind === "prompt").map(({ body }) => String(body["promptId"]))
+  for (const promptId of accepted) {
+    const endings = notices.filter(({ kind, body }) => kind === "turn.ended" && body["turnId"] === promptId)
+    must(
+      endings.length === (open.has(promptId) ? 0 : 1),
+      `S6: ${nameOf(actor.address)} ended ${promptId} ${endings.length} times`
+    )
+  }
+}
+
+const acceptsFactsOnce = (actor: ActorRow, { commands }: JournalState): void => {
+  const { kind, id } = actor.address
+  const rows = rowsOf(actor)
+  const facts = rows.map(({ messageId }) => messageId).filter((messageId) => messageId.startsWith("fact:"))
+  must(new Set(facts).size === facts.length, `G2: ${kind}/${id} accepted a fact twice`)
+  for (const { rev, effects } of rows)
+    for (const [index, name] of effects.entries()) {
+      const key = `${kind}:${id}:${rev}:${index}`
+      must(!commands.has(key) || commands.get(key)!.dead, `G5: ${name} ${key} is left over`)
+    }
+}
+
+/** Every notice of the journal is in the feed once and in order, and every number of the feed is there once. */
+const tellsEverything = (actor: ActorRow, feeds: FeedState): void => {
+  const { org, home } = actor.address
+  const name = nameOf(actor.address)
+  const feed = feeds.get(`${org}/${home}`)
+  const events = (feed?.events ?? []).map((event) => JSON.parse(event) as StoredFeedEvent)
+  for (const [index, { seq }] of events.entries()) must(seq === feed!.head.first + index, `F1: ${home} has ${seq} at ${index}`)
+  const told = events.filter(({ source }) => source === name).map(({ rev, kind, body }) => JSON.stringify([rev, kind, body]))
+  const noticed = rowsOf(actor).flatMap(({ rev, notices }) => notices.map(({ kind, body }) => JSON.stringify([rev, kind, body])))
+  // The oldest may have been trimmed.
+  const expected = feed === undefined || feed.head.first === 1 ? noticed : noticed.slice(noticed.length - told.length)
+  must(JSON.stringify(told) === JSON.stringify(expected), `G3: the feed of ${home} tells other notices than were committed`)
+  const reached = new Map<string, number>()
+  for (const { source, sourceSeq } of events) {
+    must(sourceSeq > (reached.get(source) ?? 0), `F2: ${home} holds ${sourceSeq} of ${source} after ${reached.get(source)}`)
+    reached.set(source, sourceSeq)
+  }
+}
+
+/** What finished turns made is on the session's disk, or its loss was told. */
+const keepsWork = (actor: ActorRow, { world }: Aftermath): void => {
+  const { sandboxId, snapshotId } = contextOf(actor)
+  if (["stopped", "stopping"].includes(actor.stored.status)) return
+  const disk = sandboxId === null ? world.snapshots.get(snapshotId ?? "")?.work : world.sandboxes.get(sandboxId)?.work
+  const notices = rowsOf(actor).flatMap((row) => row.notices)
+  const lost = notices.findLastIndex(({ kind }) => kind === "state.lost")
+  for (const { kind, body } of notices.slice(lost + 1)) {
+    const finished = kind === "turn.ended" && body["stopReason"] === "end_turn"
+    if (finished)
+      must(disk?.has(String(body["turnId"])) ?? false, `${actor.address.id} lost the work of ${body["turnId"]} silently`)
+  }
+}

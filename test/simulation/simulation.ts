@@ -1,0 +1,137 @@
+/**
+ * Where simulated sessions live: the real runtime and the real session actor, on nodes that share a journal and a feed store in
+ * memory, in a world where things go wrong. Everything derives from the seed.
+ */
+import { Effect } from "effect"
+import type { FeedState } from "../../adapters/memory/feed.ts"
+import { emptyJournal, type JournalState } from "../../adapters/memory/journal-state.ts"
+import type { Address } from "../../runtime/address.ts"
+import type { Inspection } from "../../runtime/inspection.ts"
+import type { Transition } from "../../runtime/journal.ts"
+import { Timeline } from "../support/timeline.ts"
+import { Laws, Violation } from "./laws.ts"
+import { type Edge, Node, type Surroundings } from "./node.ts"
+import { Weather } from "./weather.ts"
+import { World } from "./world.ts"
+
+const traceLinesMax = 50_000
+
+export const sessionAddress = (id: string): Address => ({ org: "org_1", kind: "session", id, home: id })
+
+export class Simulation implements Surroundings {
+  readonly timeline: Timeline
+  readonly weather: Weather
+  readonly world: World
+  readonly journal: JournalState = emptyJournal()
+  readonly feeds: FeedState = new Map()
+  readonly laws: Laws
+  readonly trace: Array<string> = []
+  /** What the runtime reported; kept for stories alone. */
+  readonly inspections: Array<Inspection> = []
+  readonly counts = { steps: 0, crashes: 0, restMs: 0 }
+  isEndedAt = (edge: Edge): boolean => this.weather.strikes(`crash.${edge}`)
+  /** What the journal takes in no batch. */
+  isPoison: (transition: Transition) => boolean = () => false
+  #nodes: Array<Node> = []
+  #started = 0
+  /** How many nodes had been started when one died last. */
+  #lastDeath = 0
+  readonly #startedAtMs: number
+
+  constructor(seed: string | number, weatherOf: (timeline: Timeline) => Weather = Weather.drawn) {
+    this.timeline = new Timeline(seed)
+    this.#startedAtMs = this.timeline.nowMs
+    this.weather = weatherOf(this.timeline)
+    this.world = new World(this.timeline.lane("world"), this.weather)
+    this.laws = new Laws(this.journal, this.feeds)
+    this.world.onForgotten = (sandboxId, daemonId, event) => {
+      const { sessionId, org } = this.world.sandboxes.get(sandboxId)!
+      this.laws.forgets(sessionId, org, daemonId, event)
+    }
+  }
+
+  get nodes(): ReadonlyArray<Node> {
+    return this.#nodes
+  }
+
+  get nodesUp(): ReadonlyArray<Node> {
+    return this.#nodes.filter(({ isUp }) => isUp)
+  }
+
+  startNode(): Node {
+    const node = new Node(this, ++this.#started, this.timeline.below(4_000) - 2_000)
+    this.#nodes = [...this.#nodes.filter(({ lane }) => !lane.isDead), node]
+    this.note(node.name, "starts")
+    return node
+  }
+
+  died({ name }: Node): void {
+    this.counts.crashes += 1
+    this.#lastDeath = this.#started
+    this.note(name, "dies")
+  }
+
+  note(who: string, what: string): void {
+    const line = `${String(this.timeline.nowMs - this.#startedAtMs).padStart(9)} ${who.padEnd(8)} ${what}`
+    if (this.trace.push(line) > traceLinesMax) this.trace.splice(0, traceLinesMax / 2)
+  }
+
+  committed(node: Node, batch: ReadonlyArray<Transition>): void {
+    for (const { address, base, event, status, snapshot, commands } of this.laws.committed(batch)) {
+      const { type } = event as { readonly type: string }
+      const state = JSON.stringify((snapshot as { readonly value: unknown }).value)
+      const asks = commands.map(({ name }) => name).join(" ")
+      this.note(node.name, `${address.id} r${base + 1} ${type} -> ${state.startsWith('"') ? status : state} ${asks}`.trimEnd())
+    }
+  }
+
+  inspected(node: Node, inspection: Inspection): void {
+    this.counts.steps += 1
+    if (this.weather.isStory) this.inspections.push(inspection)
+    switch (inspection.type) {
+      case "actor.stepped":
+      case "batch.committed":
+        break
+      case "command.started":
+        this.note(node.name, `  ${inspection.key} starts, try ${inspection.attempt}`)
+        break
+      case "command.done":
+        this.note(node.name, `  ${inspection.key} is done`)
+        break
+      default: {
+        const { type, address: _, ...rest } = { address: null, ...inspection }
+        this.note(node.name, `  ${type} ${JSON.stringify(rest)}`)
+      }
+    }
+  }
+
+  /** Lets time pass until it is over, or for so long; true if it is over. A broken promise ends it at once. */
+  pass(ms: number, isOver: () => boolean = () => false): boolean {
+    const { laws, timeline } = this
+    timeline.run(timeline.nowMs + ms, () => laws.broken !== null || isOver())
+    if (laws.broken !== null) throw laws.broken
+    return isOver()
+  }
+
+  /** Runs an effect of the world to its end; nothing else says how long that may take but `limitMs`. */
+  run<A, E>(effect: Effect.Effect<A, E>, limitMs: number): A {
+    const fiber = this.world.lane.fork(effect)
+    this.pass(limitMs, () => fiber.pollUnsafe() !== undefined)
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) throw new Violation(`G5: it took more than ${limitMs} ms`)
+    return Effect.runSync(exit)
+  }
+
+  /** The weather clears: everything that was taken away comes back, and one node is left. */
+  clear(): void {
+    this.note("weather", "clears")
+    this.weather.isCalm = true
+    for (const sandbox of this.world.sandboxes.values()) sandbox.unreachableUntilMs = 0
+    for (const { lane } of this.#nodes) lane.unpause()
+    // One that has had no other beside it goes on; else a start picks up what those who died had left.
+    if (this.nodesUp.length !== 1 || this.nodesUp[0]!.number <= this.#lastDeath) {
+      for (const node of this.nodesUp) node.kill()
+      this.startNode()
+    }
+  }
+}

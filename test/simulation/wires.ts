@@ -1,0 +1,154 @@
+/**
+ * What a node of the simulation sees of the world: the ports of the session, each call on a wire. A request may be lost, arrive
+ * twice or late, and its answer may be lost after the work was done; a node that dies has still sent what it sent.
+ */
+import { Context, Effect, Stream } from "effect"
+import { Agents, UnknownAgent } from "../../actors/ports/agents.ts"
+import { type DaemonError, Daemons } from "../../actors/ports/daemons.ts"
+import { SandboxError, Sandboxes } from "../../actors/ports/sandboxes.ts"
+import { WorkspaceError, Workspaces } from "../../actors/services/workspaces.ts"
+import type { Lane } from "../support/timeline.ts"
+import { type Daemon, noAnswer } from "./daemon.ts"
+import type { World } from "./world.ts"
+
+/** What the adapters allow before they give an answer up. */
+const providerMs = 100_000
+const unansweredMs = [5_000, 30_000] as const
+const silenceMs = 15_000
+
+const unanswered = () => new SandboxError({ reason: "unreachable", provider: "simulated", message: "no answer" })
+
+export const sandboxesOver = (lane: Lane, world: World): Sandboxes["Service"] => {
+  const { weather } = world
+
+  const call = <A>(request: Effect.Effect<A, SandboxError>): Effect.Effect<A, SandboxError> =>
+    lane.across(
+      world.lane,
+      Effect.gen(function* () {
+        yield* weather.pass(5, 50)
+        if (weather.isOut("provider") || weather.strikes("provider.unheard")) {
+          yield* weather.pass(...unansweredMs)
+          return yield* unanswered()
+        }
+        if (weather.strikes("provider.twice")) world.lane.fork(Effect.ignore(Effect.andThen(weather.pass(0, 60_000), request)))
+        const answer = yield* withoutInterrupting(world.lane, request)
+        if (weather.isOut("provider") || weather.strikes("provider.unanswered")) {
+          yield* weather.pass(...unansweredMs)
+          return yield* unanswered()
+        }
+        return answer
+      })
+    )
+
+  return Sandboxes.of({
+    provider: "simulated",
+    isolation: "none",
+    provision: (request) => call(world.provision(request)),
+    revive: (sandboxId) => call(world.revive(sandboxId)),
+    status: (sandboxId) => call(Effect.sync(() => world.status(sandboxId))),
+    endpoint: () => Effect.die("nobody dials a simulated daemon by its address"),
+    capture: (sandboxId, key) => call(world.capture(sandboxId, key)),
+    destroy: (sandboxId) => call(Effect.sync(() => world.destroy(sandboxId))),
+    discard: (snapshotId) => call(Effect.sync(() => world.discard(snapshotId))),
+    list: call(Effect.sync(() => world.alive))
+  })
+}
+
+/** Gives up after the adapter's limit; what was asked for goes on. */
+const withoutInterrupting = <A>(lane: Lane, request: Effect.Effect<A, SandboxError>) =>
+  lane.across(lane, request).pipe(Effect.timeoutOrElse({ duration: providerMs, orElse: () => Effect.fail(unanswered()) }))
+
+export const daemonsOver = (lane: Lane, world: World): Daemons["Service"] => {
+  const { weather } = world
+
+  const call = <A>(
+    sandboxId: string,
+    request: (daemon: Daemon) => Effect.Effect<A, DaemonError>
+  ): Effect.Effect<A, DaemonError> =>
+    lane.across(
+      world.lane,
+      Effect.gen(function* () {
+        yield* weather.pass(1, 10)
+        if (weather.strikes("daemon.unheard")) {
+          yield* weather.pass(...unansweredMs)
+          return yield* noAnswer("no answer")
+        }
+        const daemon = yield* world.daemon(sandboxId)
+        const answer = yield* request(daemon)
+        yield* world.daemon(sandboxId)
+        if (weather.strikes("daemon.unanswered")) {
+          yield* weather.pass(...unansweredMs)
+          return yield* noAnswer("no answer")
+        }
+        return answer
+      })
+    )
+  const told = (sandboxId: string, request: (daemon: Daemon) => DaemonError | null) =>
+    call(sandboxId, (daemon) => {
+      const error = request(daemon)
+      return error === null ? Effect.void : Effect.fail(error)
+    })
+
+  return Daemons.of({
+    health: (sandboxId) => call(sandboxId, (daemon) => Effect.succeed(daemon.health)),
+    prepare: (sandboxId, { boot }) =>
+      Effect.as(
+        call(sandboxId, (daemon) => daemon.prepare(boot)),
+        { repositories: [] }
+      ),
+    startAgent: (sandboxId, { boot, agentSession }) =>
+      Effect.map(
+        call(sandboxId, (daemon) => daemon.startAgent(boot, agentSession)),
+        (agent) => ({ agentSession: agent.agentSession, remembers: agent.agentSession === agentSession, readyMs: 1 })
+      ),
+    startTurn: (sandboxId, { boot, turnId }) => told(sandboxId, (daemon) => daemon.startTurn(boot, turnId)),
+    cancelTurn: (sandboxId, turnId) => told(sandboxId, (daemon) => daemon.cancel(turnId)),
+    answer: (sandboxId, questionId, { optionId }) => told(sandboxId, (daemon) => daemon.answer(questionId, optionId)),
+    quiesce: (sandboxId) => call(sandboxId, (daemon) => Effect.sync(() => daemon.quiesce())),
+    diff: () => Effect.die("nobody asks for a simulated diff"),
+    exec: () => Effect.die("nobody runs anything in a simulated sandbox"),
+    ack: (sandboxId, daemonId, seq) => told(sandboxId, (daemon) => daemon.ack(daemonId, seq)),
+    events: (sandboxId, after) =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const reading = yield* call(sandboxId, (daemon) => {
+            const answer = daemon.read(after(daemon.id))
+            return "daemon" in answer ? Effect.succeed(answer) : Effect.fail(answer)
+          })
+          const daemonId = reading.daemon.id
+          const next = Effect.gen(function* () {
+            const events = yield* reading.next
+            if (!world.isReachable(world.sandboxes.get(sandboxId)!)) {
+              yield* Effect.sleep(silenceMs)
+              return yield* noAnswer("silent for 15 s")
+            }
+            return { daemonId, events }
+          })
+          // The first thing heard is that it is connected.
+          return Stream.concat(
+            Stream.succeed({ daemonId, events: [] }),
+            Stream.fromEffectRepeat(lane.across(world.lane, next))
+          ).pipe(Stream.ensuring(Effect.sync(() => world.lane.post(() => reading.cut()))))
+        })
+      )
+  })
+}
+
+export const worldContext = (lane: Lane, world: World): Context.Context<Sandboxes | Daemons | Agents | Workspaces> =>
+  Context.empty().pipe(
+    Context.add(Sandboxes, sandboxesOver(lane, world)),
+    Context.add(Daemons, daemonsOver(lane, world)),
+    Context.add(Agents, {
+      names: ["scripted"],
+      find: (name) =>
+        name === "scripted"
+          ? Effect.succeed({ command: ["agent"], env: {}, title: "Scripted" })
+          : Effect.fail(new UnknownAgent({ message: `there is no agent ${name}` }))
+    }),
+    Context.add(Workspaces, {
+      plan: () =>
+        world.weather.strikes("plan.fails")
+          ? Effect.fail(new WorkspaceError({ reason: "unavailable", final: false, message: "the records do not answer" }))
+          : Effect.succeed({ repositories: [], workBranch: "work", author: { name: "a", email: "a@example.invalid" } })
+    })
+  )

@@ -1,0 +1,225 @@
+/**
+ * The real gateway over the real runtime, with memory under both: sockets, router, feeds, machine and use cases are those of the
+ * product. Sandboxes are obliging ones that do nothing: a session that is started runs, and its agent never says a word.
+ */
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Effect, Layer, Redacted, Stream } from "effect"
+import { Daemons } from "../../actors/ports/daemons.ts"
+import { Directory, type Role } from "../../actors/ports/directory.ts"
+import { Sandboxes } from "../../actors/ports/sandboxes.ts"
+import { Access } from "../../actors/services/access.ts"
+import { Configurations } from "../../actors/services/configurations.ts"
+import { Inspection } from "../../actors/services/inspection.ts"
+import { type IssuedToken, People } from "../../actors/services/people.ts"
+import { Repositories } from "../../actors/services/repositories.ts"
+import { Sessions } from "../../actors/services/sessions.ts"
+import { Workspaces } from "../../actors/services/workspaces.ts"
+import { sessionActor } from "../../actors/session.ts"
+import * as AgentTable from "../../adapters/agent/agents.ts"
+import { Api } from "../../adapters/gateway/http.ts"
+import { Gateway } from "../../adapters/gateway/server.ts"
+import type { Transport } from "../../adapters/gateway/transport.ts"
+import * as GitProbe from "../../adapters/git/probe.ts"
+import * as MemoryDirectory from "../../adapters/memory/directory.ts"
+import * as MemoryFeed from "../../adapters/memory/feed.ts"
+import type { Disturb } from "../../adapters/memory/journal.ts"
+import * as MemoryJournal from "../../adapters/memory/journal.ts"
+import { emptyJournal } from "../../adapters/memory/journal-state.ts"
+import * as CredentialFiles from "../../adapters/secrets/file.ts"
+import { Committer } from "../../runtime/committer.ts"
+import type { FeedEvent } from "../../runtime/feed.ts"
+import { Feeds } from "../../runtime/feeds.ts"
+import { localFeeds } from "../../runtime/local-feeds.ts"
+import { localRouter } from "../../runtime/local-router.ts"
+
+const git = (cwd: string, ...args: ReadonlyArray<string>) =>
+  execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main", ...args], {
+    cwd,
+    stdio: "pipe"
+  })
+
+/** A directory that lives as long as the test. */
+export const scratch = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "proliferate-gateway-"))),
+  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+)
+
+/** A repository with one commit on `main`. */
+export const repositoryIn = (directory: string, name = "app"): string => {
+  const path = join(directory, name)
+  git(directory, "init", "-q", path)
+  git(path, "commit", "-q", "--allow-empty", "-m", "first")
+  return path
+}
+
+const obliging = Layer.mergeAll(
+  Layer.succeed(
+    Sandboxes,
+    Sandboxes.of({
+      provider: "obliging",
+      isolation: "none",
+      provision: ({ key }) => Effect.succeed({ sandboxId: `sbx:${key}` }),
+      revive: () => Effect.succeed({ stateLost: false }),
+      status: () => Effect.succeed("running"),
+      endpoint: () => Effect.succeed({ socketPath: "/nowhere" }),
+      capture: (_, key) => Effect.succeed({ snapshotId: `snp:${key}`, stopped: false }),
+      destroy: () => Effect.void,
+      discard: () => Effect.void,
+      list: Effect.succeed([])
+    })
+  ),
+  Layer.succeed(
+    Daemons,
+    Daemons.of({
+      health: () => Effect.succeed({ daemonId: "d", version: "1", boot: 1, turnId: null, lastSeq: 0 }),
+      prepare: () => Effect.succeed({ repositories: [] }),
+      startAgent: () => Effect.succeed({ agentSession: "as_1", remembers: false, readyMs: 1 }),
+      startTurn: () => Effect.void,
+      cancelTurn: () => Effect.void,
+      answer: () => Effect.void,
+      quiesce: () => Effect.void,
+      diff: () => Effect.succeed({ repositories: [] }),
+      exec: () => Effect.succeed({ exitCode: 0, stdout: "", stderr: "", truncated: false }),
+      events: () => Stream.never,
+      ack: () => Effect.void
+    })
+  ),
+  AgentTable.layer
+)
+
+export interface GatewayTest {
+  readonly port?: number
+  readonly transport?: Transport
+  /** What befalls the journal. */
+  readonly disturb?: Disturb
+}
+
+const layerOf = (directory: string, { port = 0, transport, disturb }: GatewayTest) => {
+  const state = emptyJournal()
+  const records = Layer.mergeAll(MemoryJournal.layer(state, disturb), MemoryFeed.layer(), MemoryDirectory.layer(state))
+  const repositories = Repositories.layer.pipe(
+    Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(directory, "credentials")), GitProbe.layer))
+  )
+  const services = Layer.mergeAll(
+    Access.layer(Redacted.make(new Uint8Array(32).fill(7))),
+    People.layer,
+    Configurations.layer,
+    Sessions.layer,
+    Inspection.layer,
+    repositories
+  )
+  return Gateway.layer({ host: "127.0.0.1", port, ...(transport && { transport }) }).pipe(
+    Layer.provideMerge(Api.layer),
+    Layer.provideMerge(services),
+    Layer.provideMerge(localRouter([sessionActor])),
+    Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds)),
+    Layer.provideMerge(Layer.merge(Workspaces.layer, obliging)),
+    Layer.provideMerge(records),
+    Layer.fresh
+  )
+}
+
+export interface Answered {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: any
+}
+
+/** A gateway on a free port, with its first organisation; gone at the end of the test's scope. */
+export const startGateway = Effect.fn("startGateway")(function* (options: GatewayTest = {}) {
+  const directory = yield* scratch
+  const context = yield* Layer.build(layerOf(directory, options))
+  const its = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideContext(effect, context as never) as Effect.Effect<A, E>
+  const { url, port, transport } = yield* its(Gateway)
+  const { organisation, user, token } = (yield* its(
+    People.use((people) => people.found({ name: "First", owner: { name: "Ada", email: "ada@example.org" } }))
+  ))!
+
+  const ask = (as: string | null, method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
+    Effect.promise(async (): Promise<Answered> => {
+      const isRaw = typeof body === "string" || body instanceof Uint8Array
+      const response = await fetch(url + path, {
+        method,
+        headers: {
+          ...(as !== null && { authorization: `Bearer ${as}` }),
+          ...(body !== undefined && { "content-type": "application/json" }),
+          ...headers
+        },
+        ...(body !== undefined && { body: isRaw ? (body as string) : JSON.stringify(body) })
+      })
+      const text = await response.text()
+      return { status: response.status, headers: response.headers, body: text === "" ? null : JSON.parse(text) }
+    })
+
+  const must = Effect.fnUntraced(function* (as: string, method: string, path: string, body?: unknown) {
+    const answered = yield* ask(as, method, path, body)
+    if (answered.status > 299) throw new Error(`${method} ${path}: ${answered.status} ${JSON.stringify(answered.body)}`)
+    return answered.body
+  })
+
+  let people = 0
+  const person = Effect.fnUntraced(function* (role: Role) {
+    people += 1
+    const added = yield* must(token.secret, "POST", "/v1/users", { name: `P${people}`, email: `p${people}@example.org`, role })
+    const issued: IssuedToken = yield* must(token.secret, "POST", "/v1/tokens", { userId: added.id, name: "test" })
+    return { id: added.id as string, token: issued.secret, tokenId: issued.id }
+  })
+
+  const configuration = Effect.fnUntraced(function* (name = "app", as = token.secret) {
+    const repository = yield* must(as, "POST", "/v1/repositories", { name, location: repositoryIn(directory, name) })
+    const added = yield* must(as, "POST", "/v1/configurations", {
+      name,
+      repositories: [{ repositoryId: repository.id }],
+      agent: "scripted"
+    })
+    return { id: added.id as string, repositoryId: repository.id as string }
+  })
+
+  const session = Effect.fnUntraced(function* (body: Record<string, unknown> = {}, as = token.secret) {
+    const known = (yield* must(as, "GET", "/v1/configurations")).configurations[0]
+    const configurationId = known?.id ?? (yield* configuration("app", as)).id
+    return (yield* must(as, "POST", "/v1/sessions", { configurationId, start: false, ...body })) as {
+      id: string
+      [field: string]: any
+    }
+  })
+
+  const publish = (sessionId: string, events: ReadonlyArray<FeedEvent>) =>
+    its(Feeds.use((feeds) => feeds.publish({ org: organisation.id, id: sessionId }, events)))
+
+  return {
+    url,
+    port,
+    transport,
+    directory,
+    organisation,
+    owner: { id: user.id, token: token.secret, tokenId: token.id },
+    its,
+    ask,
+    must,
+    person,
+    configuration,
+    session,
+    publish,
+    sandboxToken: (sessionId: string) =>
+      its(Access.use((access) => Effect.succeed(access.mintSandboxToken(organisation.id, sessionId)))),
+    directoryOf: its(Directory)
+  }
+})
+export type Started = Effect.Success<ReturnType<typeof startGateway>>
+
+/** What an agent would say: `count` deltas of one message. */
+export const deltas = (from: number, count: number, text = (n: number) => `${n} `, messageId = "m1"): ReadonlyArray<FeedEvent> =>
+  Array.from({ length: count }, (_, index) => ({
+    source: "daemon/d",
+    sourceSeq: from + index,
+    kind: "message",
+    agent: "scripted",
+    parent: null,
+    rev: null,
+    at: 1,
+    body: { turnId: "t1", messageId, delta: text(from + index) }
+  }))
