@@ -6,13 +6,13 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { open, readdir, readFile } from "node:fs/promises"
 import { Effect } from "effect"
 import type { SandboxError } from "../../../actors/ports/sandboxes.ts"
+import { hostPath, killGroup } from "../host.ts"
 import { attempt, failed } from "./failure.ts"
 import { gate } from "./isolation.ts"
 import * as limits from "./limits.ts"
 import type { Box } from "./place.ts"
 import { bootId, processOf } from "./processes.ts"
 import type { Launched } from "./records.ts"
-import { hostPath, killGroup } from "./run.ts"
 
 /** Resolves when it runs: `error` comes instead where the program is missing or the host has no process left. */
 const spawned = (child: ChildProcess): Promise<number> =>

@@ -18,7 +18,7 @@ import type { Layers } from "./layers.ts"
 import * as limits from "./limits.ts"
 import type { Place } from "./place.ts"
 import { kill, type Living, livingOf } from "./processes.ts"
-import type { Proxies } from "./proxy.ts"
+import type { Proxies } from "./proxies.ts"
 import { type Driver, SandboxRecord } from "./records.ts"
 import type { Trash } from "./trash.ts"
 

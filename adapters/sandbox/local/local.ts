@@ -19,7 +19,7 @@ import * as limits from "./limits.ts"
 import { makeLock } from "./locks.ts"
 import { openPlace } from "./place.ts"
 import { findIsolation } from "./probe.ts"
-import { makeProxies } from "./proxy.ts"
+import { makeProxies } from "./proxies.ts"
 import { isId, SandboxRecord } from "./records.ts"
 import { makeTrash } from "./trash.ts"
 

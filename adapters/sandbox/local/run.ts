@@ -6,19 +6,10 @@ import { spawn } from "node:child_process"
 import { closeSync, openSync } from "node:fs"
 import { Effect } from "effect"
 import type { SandboxError } from "../../../actors/ports/sandboxes.ts"
+import { hostPath, killGroup } from "../host.ts"
 import { diskFull, failed, failureOf, within } from "./failure.ts"
 
-export const hostPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 const outputCharactersMax = 65_536
-
-export const killGroup = (pid: number | undefined) => {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, "SIGKILL")
-  } catch {
-    // It has ended already.
-  }
-}
 
 /** What it wrote on its standard output. File descriptor 3 leads nowhere, for an enclosure that announces itself. `what` completes "could not …". */
 export const run = (argv: ReadonlyArray<string>, limitMs: number, what: string): Effect.Effect<string, SandboxError> =>

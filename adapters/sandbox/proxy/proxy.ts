@@ -1,23 +1,14 @@
 /**
- * The sandbox's one way to the host: an HTTP server on a unix socket of its own, so that who asks is known by where they ask.
- * `/git/…` and `/api/…` are served; all else is refused, in words. Inside, a relay on 127.0.0.1:3128 leads here.
+ * A sandbox's one way to the host: an HTTP server that knows which sandbox asks. `/git/…` and `/api/…` are served; all else is
+ * refused, in words. Inside, a relay on 127.0.0.1:3128 leads here. The provider says what it listens on.
  */
-import { chmod, rm } from "node:fs/promises"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { Effect, FiberSet } from "effect"
 import { ProxyRoutes, relayPort } from "../../../actors/ports/proxy.ts"
-import type { SandboxError, SandboxInfo } from "../../../actors/ports/sandboxes.ts"
+import type { SandboxInfo } from "../../../actors/ports/sandboxes.ts"
 import { refuse } from "./exchange.ts"
-import { attempt } from "./failure.ts"
 import { makeGit, type ServeGit } from "./git.ts"
 import * as limits from "./limits.ts"
-import type { Place } from "./place.ts"
-
-export interface Proxies {
-  /** Listens for this sandbox, if it does not already. */
-  readonly open: (sandbox: SandboxInfo, socketPath: string) => Effect.Effect<void, SandboxError>
-  readonly close: (sandboxId: string) => Effect.Effect<void>
-}
 
 /** What the relay is called inside: a client with a proxy set up names it in full. */
 const ownHosts = new Set(["proxy", `127.0.0.1:${relayPort}`, `localhost:${relayPort}`])
@@ -74,31 +65,12 @@ const makeAnswer = (sandbox: SandboxInfo, routes: ProxyRoutes["Service"], serveG
   })
 }
 
-const listen = (server: Server, socketPath: string) =>
-  new Promise<void>((resolve, reject) => {
-    server.once("error", reject)
-    server.listen(socketPath, () => {
-      server.off("error", reject)
-      resolve()
-    })
-  })
-
-export const makeProxies = Effect.fn("sandbox.makeProxies")(function* (place: Place) {
+/** Makes the server of one sandbox; whoever made it listens, or hands it connections, and closes it. */
+export const makeProxy = Effect.gen(function* () {
   const routes = yield* ProxyRoutes
   const fork = yield* FiberSet.runtime(yield* FiberSet.make())()
-  const servers = new Map<string, Server>()
 
-  const close = (sandboxId: string) =>
-    Effect.sync(() => {
-      const server = servers.get(sandboxId)
-      servers.delete(sandboxId)
-      server?.close()
-      server?.closeAllConnections()
-    })
-  yield* Effect.addFinalizer(() => Effect.forEach([...servers.keys()], close, { discard: true }))
-
-  const open = Effect.fn("sandbox.openProxy")(function* (sandbox: SandboxInfo, socketPath: string) {
-    if (servers.has(sandbox.sandboxId)) return
+  return (sandbox: SandboxInfo): Server => {
     const answer = makeAnswer(sandbox, routes, makeGit())
     const server = createServer(
       { headersTimeout: 10_000, requestTimeout: limits.gitRequestMs, keepAliveTimeout: 5_000, maxHeaderSize: 16_384 },
@@ -126,16 +98,7 @@ export const makeProxies = Effect.fn("sandbox.makeProxies")(function* (place: Pl
       )
     })
     server.on("upgrade", (_, socket) => socket.destroy())
-    yield* attempt("listen for a sandbox", async () => {
-      await rm(socketPath, { force: true })
-      await listen(server, socketPath)
-      // Its directory is ours alone, so that the name still means the socket.
-      await chmod(socketPath, 0o600)
-      await place.give(socketPath)
-    }).pipe(Effect.tapError(() => Effect.sync(() => server.close())))
     server.on("error", () => {})
-    servers.set(sandbox.sandboxId, server)
-  })
-
-  return { open, close } satisfies Proxies
+    return server
+  }
 })

@@ -5,8 +5,8 @@
 import { spawn } from "node:child_process"
 import { stat } from "node:fs/promises"
 import { Effect } from "effect"
+import { hostPath, killGroup } from "../host.ts"
 import { bound, type Exchange, refuse } from "./exchange.ts"
-import { hostPath, killGroup } from "./run.ts"
 
 const headerBytesMax = 16_384
 
