@@ -3,12 +3,13 @@
  *
  *   O1  At least once, under the key fixed at commit; its fact is accepted once, in the commit that ends the command. Should two
  *       runs of it come to know different things, the actor is told of both, the second under an id of its own.
- *   O2  A claim is renewed until its fact is home; a run that lost its claim is interrupted, and ends nothing.
+ *   O2  A claim is renewed until its fact is home; a run that lost its claim is not begun, or interrupted, and ends
+ *       nothing. One that has ended by then still tells what it found out.
  *   O3  A hand that crashes, or takes more than 10 min, is tried again, 5 times, 0.5 s apart and doubling; then its actor is told,
  *       and the command buried. One that cannot tell yet is asked again at the same pace, at least every 30 s.
  *   O4  Woken by the commit that asked; the poll every second is a safety net.
  */
-import { Cause, Clock, Effect, Equal, Exit, Schedule } from "effect"
+import { Cause, Clock, Effect, Equal, Exit, Fiber, Schedule } from "effect"
 import type { Delivery } from "./activation.ts"
 import { type ActorDefinition, type Fact, NotYet } from "./actor.ts"
 import type { Address } from "./address.ts"
@@ -118,24 +119,33 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
       Effect.retry({ while: () => true })
     )
 
-  const run = Effect.fnUntraced(function* (command: ClaimedCommand) {
+  /** A process that slept since it claimed may hold nothing any more: then the command is another's, and is not begun. */
+  const isOurs = Effect.fnUntraced(function* (command: ClaimedCommand, claimedAtNanos: bigint) {
+    const sinceMs = Number((yield* Clock.monotonicTimeNanos) - claimedAtNanos) / 1e6
+    return sinceMs < commandRenewMs || (yield* journal.renew(command, commandClaimMs))
+  })
+
+  const run = Effect.fnUntraced(function* (command: ClaimedCommand, claimedAtNanos: bigint) {
     const hand = definitions.get(command.address.kind)?.commands[command.name]
     if (hand === undefined) return yield* journal.bury(command, `this program has no hand for ${command.name}`)
+    if (!(yield* isOurs(command, claimedAtNanos))) return
     inspect({ type: "command.started", key: command.key, attempt: command.attempt })
     const work = Effect.suspend(() => hand(command.params, command.key, command.address))
-    const bounded = Effect.timeoutOrElse(work, { duration: commandMs, orElse: hangs })
-    yield* Effect.raceFirst(
-      Effect.flatMap(Effect.exit(bounded), (exit) => conclude(command, exit)),
-      holding(command)
-    )
+    const bounded = Effect.exit(Effect.timeoutOrElse(work, { duration: commandMs, orElse: hangs }))
+    const holder = yield* Effect.forkChild(holding(command))
+    const ended = yield* Effect.raceFirst(bounded, Effect.as(Fiber.join(holder), null))
+    // What it found out is told even if the claim is lost meanwhile: what it made must not be forgotten.
+    if (ended !== null) yield* conclude(command, ended)
+    yield* Fiber.interrupt(holder)
   })
 
   const loop = Effect.gen(function* () {
+    const claimedAtNanos = yield* Clock.monotonicTimeNanos
     const claimed = yield* journal.claim(Math.min(commandsInFlightMax - inFlight, 32), commandClaimMs)
     for (const command of claimed) {
       inFlight += 1
       yield* Effect.forkChild(
-        run(command).pipe(
+        run(command, claimedAtNanos).pipe(
           // The claim runs out and the command is run again.
           Effect.catchCause((cause) => Effect.logWarning("command", command.key, reasonOf(Cause.squash(cause)))),
           Effect.ensuring(

@@ -5,6 +5,7 @@ import { type Fact, NotYet } from "../../runtime/actor.ts"
 import {
   commandClaimMs,
   commandMs,
+  commandRenewMs,
   commandRetryMaxMs,
   commandsInFlightMax,
   commandTriesMax,
@@ -212,6 +213,28 @@ describe("a claim", () => {
     assert.deepStrictEqual(left(), [])
   })
 
+  it("that ran out before its run began starts nothing: another has the command (O2)", () => {
+    const { place, host, runs, watched } = heated(() => Effect.succeed(warmed))
+    let isAsleep = false
+    place.disturb = (operation) =>
+      Effect.sync(() => {
+        if (operation === "claim" && place.journal.commands.size > 0 && !isAsleep) {
+          isAsleep = true
+          host.lane.pause()
+        }
+        return null
+      })
+    place.advance(outboxPollMs)
+    assert.isTrue(isAsleep)
+    assert.isEmpty(runs)
+    place.host(lampActor({ heat: watched }))
+    place.advance(commandClaimMs + outboxPollMs)
+    assert.lengthOf(runs, 1)
+    host.lane.unpause()
+    place.advance(commandClaimMs)
+    assert.lengthOf(runs, 1)
+  })
+
   it("survives an outage that is shorter than it", () => {
     const { place, runs } = heated(() => Effect.delay(Effect.succeed(warmed), 2 * commandClaimMs))
     place.advance(1_000)
@@ -260,6 +283,32 @@ describe("a fact", () => {
       ["fact", "warmed"],
       ["late", "cold"]
     ])
+  })
+
+  it("of a run that has ended is told, however long that takes and whoever has the claim by then (O1)", () => {
+    const facts = [cold, warmed]
+    const { place, host, watched } = heated(() => Effect.delay(Effect.succeed(facts.pop()!), 5_000))
+    place.advance(10)
+    place.disturb = (operation) =>
+      operation === "renew"
+        ? Effect.succeed("unavailable")
+        : Effect.delay(Effect.succeed(null), operation === "history" ? 2 * commandRenewMs : 0)
+    host.lane.pause()
+    place.host(lampActor({ heat: watched }))
+    place.advance(commandClaimMs + outboxPollMs + 6_000)
+    place.disturb = (operation) => Effect.delay(Effect.succeed(null), operation === "history" ? 2 * commandRenewMs : 0)
+    host.lane.unpause()
+    place.advance(30_000)
+    assert.deepStrictEqual(
+      place
+        .rows(lamp)
+        .slice(2)
+        .map(({ messageId, event }) => [messageId.split(":")[0], (event as Fact).type]),
+      [
+        ["fact", "cold"],
+        ["late", "warmed"]
+      ]
+    )
   })
 })
 

@@ -151,6 +151,11 @@ export class Laws {
     this.refused.set(`${name} ${message.id}`, { address, message })
   }
 
+  /** It may have been taken, though one of the same id was refused before. */
+  unanswered(address: Address, message: Message): void {
+    this.refused.delete(`${nameOf(address)} ${message.id}`)
+  }
+
   /** What a watcher was given must be what is stored. */
   seen(home: string, seq: number, event: FeedEvent): void {
     const feed = this.#feeds.get(home)

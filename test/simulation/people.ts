@@ -55,6 +55,7 @@ export class Person {
             return null
           }
           this.#unanswered.add(message.id)
+          laws.unanswered(address, message)
         }
         yield* weather.pass(100, 5_000)
       }
