@@ -127,6 +127,20 @@ create table configurations (
   constraint configurations_name UNIQUE (org, name)
 );
 
+create unlogged table coordination_buckets (
+  key text collate "C" not null,
+  full_at double precision not null,
+  constraint coordination_buckets_pkey PRIMARY KEY (key)
+);
+
+create unlogged table coordination_entries (
+  room text collate "C" not null,
+  who text collate "C" not null,
+  says text not null,
+  until double precision not null,
+  constraint coordination_entries_pkey PRIMARY KEY (room, who)
+);
+
 create table feed_chunks (
   org text collate "C" not null,
   home text collate "C" not null,

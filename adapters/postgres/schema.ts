@@ -22,7 +22,7 @@ const functions = (sql: postgres.Sql) => sql<Array<{ readonly text: string }>>`
   order by pronamespace::regnamespace::text, proname, oid::regprocedure::text`
 
 const tables = (sql: postgres.Sql) => sql<Array<{ readonly text: string }>>`
-  select format(E'create table %s (\n%s\n)%s;', t.oid::regclass, (
+  select format(E'create %stable %s (\n%s\n)%s;', case t.relpersistence when 'u' then 'unlogged ' else '' end, t.oid::regclass, (
     select string_agg('  ' || line, E',\n' order by place, sort, line) from (
       select 1 as place, a.attnum as sort, concat_ws(' ',
         quote_ident(a.attname),
