@@ -1,6 +1,7 @@
 /**
  * Limits of a whole sandbox, by control groups: version 2 where its memory and pids controllers may be used here, else version
- * 1, else none (then the limits per process alone stand). Nothing is assumed: each place is tried with a process in it.
+ * 1, else none (then the limits per process stand, and memory-watch.ts). Nothing is assumed: each place is tried with a process
+ * in it. Processor time is limited where its controller is there as well.
  */
 import { spawn } from "node:child_process"
 import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises"
@@ -8,10 +9,12 @@ import { dirname, join } from "node:path"
 import { Effect, Schedule } from "effect"
 import { exists, orMissing } from "./disk.ts"
 import { attempt } from "./failure.ts"
+import * as limits from "./limits.ts"
 
 export interface Bounds {
   readonly memoryBytesMax: number
   readonly processesMax: number
+  readonly cpusMax: number
 }
 
 /** One hierarchy: where groups of ours go, and what is written into a new one. */
@@ -25,6 +28,7 @@ interface Hierarchy {
 export interface Cgroups {
   /** For people: `cgroup v1 (pids, memory)`, `none`. */
   readonly name: string
+  readonly countsMemory: boolean
   /** Makes the group and puts the process into it, before it has children. Says where, one directory a hierarchy. */
   readonly enter: (name: string, pid: number) => Promise<ReadonlyArray<string>>
 }
@@ -47,6 +51,8 @@ export const removeGroups = (groups: ReadonlyArray<string>): Effect.Effect<void>
 
 const memory = ({ memoryBytesMax }: Bounds) => `${memoryBytesMax}`
 const pids = ({ processesMax }: Bounds) => `${processesMax}`
+const cpuPeriodUs = 100_000
+const quotaUs = ({ cpusMax }: Bounds) => Math.round(cpusMax * cpuPeriodUs)
 
 const own = (text: string, controller: string): string | null => {
   const line = text.split("\n").find((each) => (each.split(":")[1] ?? "").split(",").includes(controller))
@@ -63,7 +69,9 @@ const v2 = (membership: string): ReadonlyArray<Hierarchy> => {
       files: (bounds) => [
         { name: "memory.max", value: memory(bounds) },
         { name: "memory.swap.max", value: "0", optional: true },
-        { name: "pids.max", value: pids(bounds) }
+        { name: "pids.max", value: pids(bounds) },
+        { name: "cpu.max", value: `${quotaUs(bounds)} ${cpuPeriodUs}`, optional: true },
+        { name: "cpu.weight", value: `${limits.cpuWeight}`, optional: true }
       ]
     }))
   )
@@ -88,7 +96,8 @@ const make = async ({ parent, files }: Hierarchy, name: string, bounds: Bounds) 
 
 const tryOut = async (hierarchy: Hierarchy, name: string, bounds: Bounds): Promise<boolean> => {
   if (!(await exists(join(hierarchy.parent, "cgroup.procs")))) return false
-  await writeFile(join(hierarchy.parent, "cgroup.subtree_control"), "+memory +pids", { flag: "r+" }).catch(() => {})
+  for (const controllers of ["+memory +pids", "+cpu"])
+    await writeFile(join(hierarchy.parent, "cgroup.subtree_control"), controllers, { flag: "r+" }).catch(() => {})
   const child = spawn("/bin/sh", ["-c", "read -r GO"], { stdio: ["pipe", "ignore", "ignore"] })
   const closed = new Promise((resolve) => child.on("close", resolve).on("error", resolve))
   try {
@@ -103,6 +112,9 @@ const tryOut = async (hierarchy: Hierarchy, name: string, bounds: Bounds): Promi
     await rmdir(join(hierarchy.parent, name)).catch(() => {})
   }
 }
+
+const hasController = async ({ parent }: Hierarchy, controller: string): Promise<boolean> =>
+  ((await orMissing(readFile(join(parent, "cgroup.subtree_control"), "utf8"))) ?? "").split(/\s+/).includes(controller)
 
 export const findCgroups = (prefix: string, bounds: Bounds) =>
   attempt("look for control groups", async (): Promise<Cgroups> => {
@@ -122,12 +134,24 @@ export const findCgroups = (prefix: string, bounds: Bounds) =>
               { name: "memory.limit_in_bytes", value: memory(limit) },
               { name: "memory.memsw.limit_in_bytes", value: memory(limit), optional: true }
             ])
+          ),
+      cpu: unified
+        ? null
+        : await first(
+            v1(membership, "cpu", (limit) => [
+              { name: "cpu.cfs_quota_us", value: `${quotaUs(limit)}` },
+              { name: "cpu.shares", value: `${Math.round((limits.cpuWeight / 100) * 1_024)}` }
+            ])
           )
     }
-    const used = [unified, separate.pids, separate.memory].filter((each) => each !== null)
-    const v1Names = [separate.pids && "pids", separate.memory && "memory"].filter(Boolean).join(", ")
+    const used = [unified, separate.pids, separate.memory, separate.cpu].filter((each) => each !== null)
+    const hasCpu = unified !== null && (await hasController(unified, "cpu"))
+    const names = unified
+      ? ["pids", "memory", ...(hasCpu ? ["cpu"] : [])]
+      : (["pids", "memory", "cpu"] as const).filter((controller) => separate[controller] !== null)
     return {
-      name: unified ? "cgroup v2 (pids, memory)" : v1Names === "" ? "none" : `cgroup v1 (${v1Names})`,
+      name: names.length === 0 ? "none" : `cgroup v${unified ? 2 : 1} (${names.join(", ")})`,
+      countsMemory: names.includes("memory"),
       enter: async (name, pid) => {
         const groups: Array<string> = []
         for (const hierarchy of used) groups.push(await make(hierarchy, full(name), bounds))

@@ -29,7 +29,7 @@ const syncDirectory = async (path: string) => {
   }
 }
 
-export const writeDurably = async (path: string, content: string, mode = 0o600): Promise<void> => {
+export const writeDurably = async (path: string, content: string | Uint8Array, mode = 0o600): Promise<void> => {
   const handle = await open(`${path}.new`, "w", mode)
   try {
     await handle.chmod(mode)

@@ -8,6 +8,8 @@ import { Effect } from "effect"
 import { makeDirectory, writeDurably } from "./disk.ts"
 import { attempt } from "./failure.ts"
 import type { Place } from "./place.ts"
+import type { Filter } from "./seccomp/filter.ts"
+import { seal } from "./seccomp/seal.ts"
 
 export const uid = 1000
 export const workspace = "/workspace"
@@ -29,6 +31,10 @@ export interface View {
   readonly inside: string
   /** An empty directory to build the root on. */
   readonly root: string
+  /** There is a filter of system calls in `inside`, and its sealing program. */
+  readonly isFiltered: boolean
+  /** Each of /tmp, /var/tmp and /dev/shm, which lie in memory. */
+  readonly tmpBytesMax: number
 }
 
 export interface Bind {
@@ -48,6 +54,11 @@ const etc = [
   "alternatives",
   "ld.so.cache"
 ]
+
+/** Of /proc: what could reach beyond the sandbox were it writable, and what tells of the host. Not all is on every kernel. */
+const here = (names: ReadonlyArray<string>) => names.map((name) => `/proc/${name}`).filter((path) => existsSync(path))
+export const procReadOnly = here(["sys", "irq", "bus", "fs", "sysrq-trigger"])
+export const procHidden = here(["kcore", "keys", "key-users", "latency_stats", "sched_debug", "timer_list"])
 
 /** On most systems links into /usr, on some directories of their own. */
 const outsideUsr = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"]
@@ -117,10 +128,17 @@ const ownEtc = {
   "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n"
 }
 
+export const filterFile = "filter"
+export const sealFile = "seal"
+
 /** Binds keep the file that they were made with, so that a running sandbox keeps its own until it is started again. */
-export const writeInside = (place: Place) =>
+export const writeInside = (place: Place, filter: Filter | null) =>
   attempt(`write ${place.inside}`, async () => {
     await makeDirectory(place.inside, 0o755)
-    const files = { ...ownEtc, proliferate: `#!/bin/sh\nexec ${node} ${bundle} "$@"\n` }
+    const files: Record<string, string | Buffer> = {
+      ...ownEtc,
+      proliferate: `#!/bin/sh\nexec ${node} ${bundle} "$@"\n`,
+      ...(filter && { [filterFile]: filter.bytes, [sealFile]: seal(filter) })
+    }
     for (const [name, content] of Object.entries(files)) await writeDurably(join(place.inside, name), content, 0o755)
   }).pipe(Effect.withSpan("sandbox.writeInside"))

@@ -9,6 +9,7 @@
  *   setpriv    …and becomes that user, before anything else
  *   overlay    stacks the layers, in a user namespace of its own
  *   enclose    bubblewrap.ts or utillinux.ts
+ *   filter     of system calls, put on by what encloses (seccomp/)
  *   limits     per process; inside, so that one sandbox's processes are counted apart from another's
  */
 import { readFileSync } from "node:fs"
@@ -129,6 +130,8 @@ export interface Start {
   /** Null: the disk is whole as it lies, not a stack. */
   readonly layers: ReadonlyArray<string> | null
   readonly rlimits: Rlimits
+  readonly isFiltered: boolean
+  readonly tmpBytesMax: number
   readonly command: ReadonlyArray<string>
 }
 
@@ -143,7 +146,9 @@ export const startLine = (start: Start): ReadonlyArray<string> => {
     node: ways.node,
     bundle: ways.bundle,
     inside: ways.inside,
-    root: join(ways.box, "root")
+    root: join(ways.box, "root"),
+    isFiltered: start.isFiltered,
+    tmpBytesMax: start.tmpBytesMax
   }
   const { fileBytesMax, processesMax } = start.rlimits
   const options = [`--nproc=${processesMax}`, `--nofile=${filesOpenMax()}`, "--core=0", `--fsize=${fileBytesMax}`]

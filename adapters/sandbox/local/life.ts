@@ -30,6 +30,8 @@ export interface World {
   readonly programs: Effect.Effect<Programs, SandboxError>
   readonly command: ReadonlyArray<string>
   readonly rlimits: Rlimits
+  readonly isFiltered: boolean
+  readonly tmpBytesMax: number
   readonly cgroups: Cgroups
   readonly layers: Layers
   readonly trash: Trash

@@ -25,8 +25,14 @@ export const memoryBytesMax = 4 * GiB
 export const fileBytesMax = 8 * GiB
 /** Clamped to what this process may have itself. */
 export const filesOpenMax = 16_384
-/** /tmp inside, in memory. */
+/** Each of /tmp, /var/tmp and /dev/shm, which lie in memory: as much as a build needs, and counted by the control group. */
 export const tmpBytesMax = 2 * GiB
+/** The same where no control group counts it. */
+export const tmpUncountedBytesMax = 256 * MiB
+/** Processor time of one sandbox: with more than two processors one stays free of it, for the server. */
+export const cpusMax = (processors: number) => (processors > 2 ? processors - 1 : processors)
+/** Its weight against the server's 100 (or 1024, the same in version 1) when both want the same processor. */
+export const cpuWeight = 50
 /** What a sandbox's own processes write on their standard output; the beginning is kept, the rest thrown away. */
 export const logBytesMax = 1 * MiB
 /** Of that, what an error quotes. */

@@ -4,6 +4,7 @@
  */
 import { existsSync, realpathSync } from "node:fs"
 import { readdir } from "node:fs/promises"
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { Effect, Layer } from "effect"
 import { Sandboxes } from "../../../actors/ports/sandboxes.ts"
@@ -21,6 +22,7 @@ import { openPlace } from "./place.ts"
 import { findIsolation } from "./probe.ts"
 import { makeProxies } from "./proxies.ts"
 import { isId, SandboxRecord } from "./records.ts"
+import { filterFor } from "./seccomp/filter.ts"
 import { makeTrash } from "./trash.ts"
 
 export interface LocalOptions {
@@ -32,9 +34,12 @@ export interface LocalOptions {
   readonly daemonCommand?: ReadonlyArray<string>
   /** Only this one, or none. By default bubblewrap where it works, else util-linux. */
   readonly isolation?: Isolation["name"]
+  /** Sandboxes may make user namespaces of their own: seccomp/filter.ts says what this costs. */
+  readonly nested?: boolean
   readonly memoryBytesMax?: number
   readonly processesMax?: number
   readonly fileBytesMax?: number
+  readonly cpusMax?: number
 }
 
 const builtBundle = fileURLToPath(new URL("../../../cli/dist/proliferate.mjs", import.meta.url))
@@ -43,15 +48,17 @@ const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) 
   const {
     memoryBytesMax = limits.memoryBytesMax,
     processesMax = limits.processesMax,
-    fileBytesMax = limits.fileBytesMax
+    fileBytesMax = limits.fileBytesMax,
+    cpusMax = limits.cpusMax(availableParallelism())
   } = options
   const { bundle = builtBundle, daemonCommand: command = daemonCommand } = options
 
   const place = yield* openPlace(options.dataDir)
-  yield* writeInside(place)
+  const filter = filterFor(process.arch, options.nested ?? false)
+  yield* writeInside(place, filter)
   const trash = yield* makeTrash(place)
-  const cgroups = yield* findCgroups(place.prefix, { memoryBytesMax, processesMax })
-  const { isolation, driver } = yield* findIsolation(place, trash, cgroups.name, options.isolation)
+  const cgroups = yield* findCgroups(place.prefix, { memoryBytesMax, processesMax, cpusMax })
+  const { isolation, driver } = yield* findIsolation({ place, trash, cgroups: cgroups.name, filter }, options.isolation)
   const layers = yield* makeLayers(place, driver, trash)
   const proxies = yield* makeProxies(place)
   const programs = Effect.gen(function* () {
@@ -71,6 +78,8 @@ const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) 
     programs,
     command,
     rlimits: { fileBytesMax, processesMax },
+    isFiltered: filter !== null,
+    tmpBytesMax: cgroups.countsMemory ? limits.tmpBytesMax : limits.tmpUncountedBytesMax,
     cgroups,
     layers,
     trash,

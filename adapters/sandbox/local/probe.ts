@@ -18,6 +18,7 @@ import * as limits from "./limits.ts"
 import type { Place } from "./place.ts"
 import type { Driver } from "./records.ts"
 import { run } from "./run.ts"
+import type { Filter } from "./seccomp/filter.ts"
 import type { Trash } from "./trash.ts"
 import { utilLinux } from "./utillinux.ts"
 
@@ -26,6 +27,7 @@ const Report = Schema.fromJsonString(
     uid: Schema.Int,
     capabilities: Schema.String,
     noNewPrivileges: Schema.Boolean,
+    filtered: Schema.Boolean,
     hostSettingsClosed: Schema.Boolean,
     programsClosed: Schema.Boolean,
     loopback: Schema.Boolean,
@@ -43,6 +45,7 @@ const lookAround = `
     uid: process.getuid(),
     capabilities: [...status.matchAll(/^Cap(?:Inh|Prm|Eff|Bnd|Amb):\\s*(\\w+)/gm)].map((match) => match[1]).join(""),
     noNewPrivileges: /^NoNewPrivs:\\s*1$/m.test(status),
+    filtered: /^Seccomp:\\s*2$/m.test(status),
     hostSettingsClosed: !can(() => fs.closeSync(fs.openSync("/proc/sys/kernel/core_pattern", "r+"))),
     programsClosed: !can(() => fs.writeFileSync("/usr/bin/.proliferate", "")),
     disk: can(() => fs.writeFileSync("/workspace/seen", "")) && can(() => fs.writeFileSync("/home/user/seen", ""))
@@ -69,7 +72,15 @@ export interface Finding {
   readonly why: string
 }
 
-const tryOut = Effect.fn("sandbox.probe")(function* (place: Place, trash: Trash, isolation: Isolation, stacked: boolean) {
+export interface Host {
+  readonly place: Place
+  readonly trash: Trash
+  /** For people. */
+  readonly cgroups: string
+  readonly filter: Filter | null
+}
+
+const tryOut = Effect.fn("sandbox.probe")(function* ({ place, trash, filter }: Host, isolation: Isolation, stacked: boolean) {
   const sandboxId = place.idOf("sbx", "probe", isolation.name, `${stacked}`)
   const box = place.box(sandboxId)
   const sockets = place.run(sandboxId)
@@ -92,6 +103,8 @@ const tryOut = Effect.fn("sandbox.probe")(function* (place: Place, trash: Trash,
     sessionId: "probe",
     layers: stacked ? [] : null,
     rlimits: limits,
+    isFiltered: filter !== null,
+    tmpBytesMax: limits.tmpUncountedBytesMax,
     command: [node, "-e", lookAround]
   })
   const outcome = yield* run(line, limits.probeMs, `start ${isolation.name}`).pipe(
@@ -106,11 +119,12 @@ const tryOut = Effect.fn("sandbox.probe")(function* (place: Place, trash: Trash,
   yield* trash.throwAway(box.directory)
   yield* trash.throwAway(sockets.directory)
   if (outcome._tag === "Failure") return outcome.failure.message
-  const { uid, capabilities, noNewPrivileges, hostSettingsClosed, programsClosed, loopback, disk } = outcome.success
+  const { uid, capabilities, noNewPrivileges, filtered, hostSettingsClosed, programsClosed, loopback, disk } = outcome.success
   const lacks = [
     uid !== 1000 && `it ran as uid ${uid}`,
     !/^0+$/.test(capabilities) && "it kept capabilities",
     !noNewPrivileges && "it could gain privileges",
+    !(filtered || filter === null) && "no system call was filtered",
     !hostSettingsClosed && "it could write /proc/sys",
     !programsClosed && "it could write /usr",
     !loopback && "it had no loopback device",
@@ -128,18 +142,14 @@ const hasReflink = (place: Place) =>
     return cloned._tag === "Success"
   })
 
-export const findIsolation = Effect.fn("sandbox.findIsolation")(function* (
-  place: Place,
-  trash: Trash,
-  cgroups: string,
-  only: Isolation["name"] | undefined
-) {
+export const findIsolation = Effect.fn("sandbox.findIsolation")(function* (host: Host, only: Isolation["name"] | undefined) {
+  const { place, cgroups, filter } = host
   const findings: Array<Finding> = []
   const record = (chosen: Isolation | null, driver: Driver | null) =>
     attempt("write what works here", () =>
       writeDurably(
         join(place.dataDir, "isolation.json"),
-        `${JSON.stringify({ isolation: chosen?.name ?? null, disks: driver, limits: cgroups, findings }, null, 2)}\n`
+        `${JSON.stringify({ isolation: chosen?.name ?? null, disks: driver, limits: cgroups, filter: filter?.architecture ?? null, findings }, null, 2)}\n`
       )
     )
   for (const isolation of [bubblewrap, utilLinux].filter(({ name }) => only === undefined || name === only)) {
@@ -149,7 +159,7 @@ export const findIsolation = Effect.fn("sandbox.findIsolation")(function* (
       continue
     }
     for (const stacked of [true, false]) {
-      const why = yield* tryOut(place, trash, isolation, stacked)
+      const why = yield* tryOut(host, isolation, stacked)
       findings.push({ isolation: isolation.name, stacked, works: why === null, why: why ?? "tried and seen to hold" })
       if (why !== null) continue
       const driver: Driver = stacked ? "overlay" : (yield* hasReflink(place)) ? "reflink" : "copy"

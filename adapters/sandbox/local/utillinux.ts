@@ -1,32 +1,36 @@
 /**
  * Isolation by what every Linux has: unshare, mount, pivot_root and setpriv of util-linux, led by a script. The root is a small
- * tmpfs; everything in it is mounted by one `mount -a`, since a mount command for each costs 3 ms a piece.
+ * tmpfs; everything in it is mounted by one `mount -a`, since a mount command for each costs 3 ms a piece. The filter of system calls comes last, by a program that we make ourselves (seccomp/seal.ts).
  */
-import { existsSync } from "node:fs"
-import { binds, environment, links, uid, type View, workspace } from "./inside.ts"
+import { join } from "node:path"
+import { type Bind, binds, environment, links, procHidden, procReadOnly, sealFile, uid, type View, workspace } from "./inside.ts"
 import type { Isolation } from "./isolation.ts"
-import * as limits from "./limits.ts"
+
+const seal = "/opt/proliferate/bin/seal"
+const shown = (view: View): ReadonlyArray<Bind> => [
+  ...binds(view),
+  ...(view.isFiltered ? [{ from: join(view.inside, sealFile), to: seal, writable: false }] : [])
+]
 
 /** As fstab(5) wants it. */
 const quoted = (path: string) =>
   path.replace(/[\s\\#]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, "0")}`)
 
-const tmpfs = (root: string, path: string) => `tmpfs ${root}${path} tmpfs mode=1777,nosuid,nodev,size=${limits.tmpBytesMax} 0 0`
+const tmpfs = (root: string, path: string, bytesMax: number) =>
+  `tmpfs ${root}${path} tmpfs mode=1777,nosuid,nodev,size=${bytesMax} 0 0`
 
 const table = (view: View): string => {
   const root = quoted(view.root)
   return [
-    ...binds(view).map(
+    ...shown(view).map(
       ({ from, to, writable }) => `${quoted(from)} ${root}${to} none rbind,nosuid,nodev${writable ? "" : ",ro"} 0 0`
     ),
     ...["null", "zero", "full", "random", "urandom", "tty"].map((name) => `/dev/${name} ${root}/dev/${name} none bind 0 0`),
     `devpts ${root}/dev/pts devpts newinstance,ptmxmode=0666,mode=620 0 0`,
-    ...["/dev/shm", "/tmp", "/var/tmp"].map((path) => tmpfs(root, path)),
+    ...["/dev/shm", "/tmp", "/var/tmp"].map((path) => tmpfs(root, path, view.tmpBytesMax)),
     `proc ${root}/proc proc nosuid,nodev,noexec 0 0`,
-    // What of it could reach beyond the sandbox, were it writable.
-    ...["sys", "irq", "bus", "fs", "sysrq-trigger"]
-      .filter((name) => existsSync(`/proc/${name}`))
-      .map((name) => `${root}/proc/${name} ${root}/proc/${name} none bind,ro,nosuid,nodev,noexec 0 0`),
+    ...procReadOnly.map((path) => `${root}${path} ${root}${path} none bind,ro,nosuid,nodev,noexec 0 0`),
+    ...procHidden.map((path) => `/dev/null ${root}${path} none bind,ro,nosuid,nodev,noexec 0 0`),
     ""
   ].join("\n")
 }
@@ -82,11 +86,12 @@ export const utilLinux: Isolation = {
   enclose: (view, sessionId, command) => [
     ...["unshare", "--user", "--map-root-user", "--mount", "--pid", "--ipc", "--uts", "--net", "--cgroup"],
     ...["--fork", "--kill-child=KILL", "--propagation", "private", "--", "/bin/sh", "-c", build, "build", view.root, table(view)],
-    ...[...binds(view).flatMap(({ from, to }) => [from, to]), "--"],
+    ...[...shown(view).flatMap(({ from, to }) => [from, to]), "--"],
     ...[...links.flatMap(({ path, target }) => [path, target]), "--", workspace],
     ...["unshare", "--user", `--map-user=${uid}`, `--map-group=${uid}`, "--keep-caps", "--"],
     ...["setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--no-new-privs", "--"],
     ...["env", "-i", ...Object.entries(environment(sessionId)).map(([name, value]) => `${name}=${value}`)],
+    ...(view.isFiltered ? [seal] : []),
     ...command
   ]
 }
