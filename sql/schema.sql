@@ -176,6 +176,22 @@ create table journal (
   constraint journal_pkey PRIMARY KEY (id, kind, rev)
 );
 
+create table model_calls (
+  org text collate "C" not null,
+  session_id text collate "C" not null,
+  key text collate "C" not null,
+  model text not null,
+  dialect text not null,
+  input bigint not null,
+  output bigint not null,
+  cached bigint not null,
+  estimated boolean not null,
+  status integer not null,
+  ms bigint not null,
+  at bigint not null default proliferate.now_ms(),
+  constraint model_calls_pkey PRIMARY KEY (org, session_id, key)
+);
+
 create table organisations (
   id text collate "C" not null,
   name text not null,
