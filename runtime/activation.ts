@@ -9,7 +9,7 @@ import type { ActorDefinition } from "./actor.ts"
 import type { Address } from "./address.ts"
 import { type CommitFailed, Committer } from "./committer.ts"
 import type { Feeds } from "./feeds.ts"
-import { Inspector } from "./inspection.ts"
+import { report } from "./inspection.ts"
 import { type Completion, Journal, type Projection, type Transition, type Verdict } from "./journal.ts"
 import { tell, tellAgain } from "./notices.ts"
 import { Absent, type Answer, type AskError, type Message, Quarantined, Refused, Unavailable } from "./router.ts"
@@ -31,10 +31,13 @@ interface Memory {
   readonly owned: boolean
   /** Null: there is no such actor, yet. */
   readonly snapshot: AnyMachineSnapshot | null
-  readonly timers: ReadonlyMap<string, number>
+  /** Armed timers, with the revision that armed each. */
+  readonly timers: Map<string, number>
 }
 
-const unborn: Memory = { rev: 0, epoch: 0, owned: false, snapshot: null, timers: new Map() }
+type Services = Journal | Feeds | Committer
+
+const unborn = (): Memory => ({ rev: 0, epoch: 0, owned: false, snapshot: null, timers: new Map() })
 
 interface Unstorable {
   readonly _tag: "Unstorable"
@@ -75,49 +78,32 @@ export class Activation<R> {
 
   // Methods, not fields: there are many activations, and each field would be one of its own.
 
-  decide(asked: Delivery): Effect.Effect<Answer, AskError, Journal | Feeds | Committer> {
-    return Effect.gen({ self: this }, function* () {
-      const inspect = yield* Inspector
-      let delivery = asked
-      for (let race = 0; race < racesMax; race++) {
-        const memory = this.#memory ?? (yield* this.load)
-        if (memory.snapshot === null) {
-          if (delivery.event.type !== "create") return yield* this.#absent
-        } else if (delivery.timer !== undefined && memory.timers.get(delivery.timer.id) !== delivery.timer.rev) {
-          if (delivery.timer.rev <= memory.rev) return { rev: memory.rev, duplicate: true }
-          // Another owner armed it.
-          this.forget()
-          continue
-        } else if (this.#definition.requests.has(delivery.event.type) && !memory.snapshot.can(delivery.event)) {
-          const answer = yield* this.#turnAway(memory.snapshot, memory.rev, delivery)
-          if (answer === null) continue
-          return answer
-        }
-        const [decision, verdict] = yield* this.#commit(memory, delivery)
-        switch (verdict._tag) {
-          case "Won":
-            yield* this.#settle(memory, decision, delivery, verdict)
-            return { rev: verdict.rev, duplicate: false } satisfies Answer
-          case "Duplicate":
-            inspect({ type: "actor.duplicate", address: this.address, messageId: delivery.id })
-            if (verdict.rev > memory.rev) this.forget()
-            return { rev: verdict.rev, duplicate: true } satisfies Answer
-          case "Fenced":
-            inspect({ type: "actor.fenced", address: this.address, rev: memory.rev })
-            this.forget()
-            break
-          case "Rejected":
-            throw new Error(`${verdict.record.name} ${verdict.record.key} is held by ${verdict.record.holder}`)
-          case "Unstorable": {
-            // Perhaps it is for the characters that no journal takes.
-            const event = storable(delivery.event)
-            if (event === delivery.event) throw new Error(`the ${this.address.kind} cannot be stored: ${verdict.message}`)
-            delivery = { ...delivery, event }
-          }
-        }
-      }
-      return yield* new Unavailable({ reason: "busy", message: "another host is writing for this actor; try again" })
+  decide(delivery: Delivery, racesLost = 0): Effect.Effect<Answer, AskError, Services> {
+    return Effect.suspend(() => {
+      if (racesLost === racesMax)
+        return new Unavailable({ reason: "busy", message: "another host is writing for this actor; try again" })
+      const memory = this.#memory
+      return memory === null
+        ? Effect.flatMap(this.load, (loaded) => this.#decideOn(loaded, delivery, racesLost))
+        : this.#decideOn(memory, delivery, racesLost)
     })
+  }
+
+  #decideOn(memory: Memory, delivery: Delivery, racesLost: number): Effect.Effect<Answer, AskError, Services> {
+    const { event, timer } = delivery
+    if (memory.snapshot === null && event.type !== "create") return this.#absent
+    if (memory.snapshot !== null && timer !== undefined && memory.timers.get(timer.id) !== timer.rev) {
+      if (timer.rev <= memory.rev) return Effect.succeed({ rev: memory.rev, duplicate: true })
+      // Another owner armed it.
+      this.forget()
+      return this.decide(delivery, racesLost + 1)
+    }
+    const decision = this.#step(memory.snapshot, event)
+    if (memory.snapshot !== null && decision.taken.length === 0 && this.#definition.requests.has(event.type))
+      return Effect.flatMap(this.#turnAway(memory.snapshot, memory.rev, delivery), (answer) =>
+        answer === null ? this.decide(delivery, racesLost + 1) : Effect.succeed(answer)
+      )
+    return this.#commit(memory, delivery, decision, racesLost)
   }
 
   /** The answer to a request that the state as we know it does not take; null if we know it no more. */
@@ -131,21 +117,48 @@ export class Activation<R> {
         this.forget()
         return null
       }
-      const inspect = yield* Inspector
-      inspect({ type: "actor.refused", address: this.address, event: event.type })
+      yield* report({ type: "actor.refused", address: this.address, event: event.type })
       return yield* this.#refusal(snapshot, event)
     })
   }
 
-  /** Steps and commits; if a record's condition fails, steps again with that as the fact. */
-  #commit(memory: Memory, delivery: Delivery) {
-    return Effect.gen({ self: this }, function* () {
-      const decision = this.#step(memory.snapshot, delivery.event)
-      const verdict = yield* this.#submit(memory, decision, delivery)
-      if (verdict._tag !== "Rejected" || memory.snapshot === null) return [decision, verdict] as const
-      const told = { type: "record.rejected", ...verdict.record, event: delivery.event }
-      const rejected = this.#step(memory.snapshot, told)
-      return [rejected, yield* this.#submit(memory, rejected, delivery)] as const
+  #commit(
+    memory: Memory,
+    delivery: Delivery,
+    decision: Decision,
+    racesLost: number,
+    wasRejected = false
+  ): Effect.Effect<Answer, AskError, Services> {
+    return Effect.flatMap(this.#submit(memory, decision, delivery), (verdict) => {
+      switch (verdict._tag) {
+        case "Won":
+          return this.#settle(memory, decision, delivery, verdict)
+        case "Duplicate":
+          if (verdict.rev > memory.rev) this.forget()
+          return Effect.as(report({ type: "actor.duplicate", address: this.address, messageId: delivery.id }), {
+            rev: verdict.rev,
+            duplicate: true
+          })
+        case "Fenced":
+          this.forget()
+          return Effect.andThen(
+            report({ type: "actor.fenced", address: this.address, rev: memory.rev }),
+            this.decide(delivery, racesLost + 1)
+          )
+        case "Rejected": {
+          const { name, key, holder } = verdict.record
+          if (memory.snapshot === null || wasRejected) throw new Error(`${name} ${key} is held by ${holder}`)
+          // Stepped again, with that as the fact.
+          const told = { type: "record.rejected", name, key, holder, event: delivery.event }
+          return this.#commit(memory, delivery, this.#step(memory.snapshot, told), racesLost, true)
+        }
+        case "Unstorable": {
+          // Perhaps it is for the characters that no journal takes.
+          const event = storable(delivery.event)
+          if (event === delivery.event) throw new Error(`the ${this.address.kind} cannot be stored: ${verdict.message}`)
+          return this.decide({ ...delivery, event }, racesLost + 1)
+        }
+      }
     })
   }
 
@@ -199,21 +212,24 @@ export class Activation<R> {
   }
 
   #settle(memory: Memory, decision: Decision, delivery: Delivery, won: Extract<Verdict, { _tag: "Won" }>) {
-    return Effect.gen({ self: this }, function* () {
-      const { rev, epoch, atMs } = won
-      const timers = new Map(memory.timers)
-      if (delivery.timer !== undefined) timers.delete(delivery.timer.id)
-      for (const [id, timer] of decision.timers) {
-        if (timer === null) timers.delete(id)
-        else timers.set(id, rev)
-      }
-      this.#memory = { rev, epoch, owned: true, snapshot: decision.snapshot, timers }
-      this.isBehind = false
-      const inspect = yield* Inspector
-      inspect({ type: "actor.stepped", address: this.address, rev, event: delivery.event.type, taken: decision.taken })
-      yield* tell(this.address, rev, atMs, decision.notices)
-      this.#onSettled(decision.snapshot, decision)
-    })
+    const { rev, epoch, atMs } = won
+    const { address } = this
+    const { snapshot, taken, notices } = decision
+    const { timers } = memory
+    if (delivery.timer !== undefined) timers.delete(delivery.timer.id)
+    for (const [id, timer] of decision.timers) {
+      if (timer === null) timers.delete(id)
+      else timers.set(id, rev)
+    }
+    this.#memory = { rev, epoch, owned: true, snapshot, timers }
+    this.isBehind = false
+    return report({ type: "actor.stepped", address, rev, event: delivery.event.type, taken }).pipe(
+      Effect.andThen(tell(address, rev, atMs, notices)),
+      Effect.map((): Answer => {
+        this.#onSettled(snapshot, decision)
+        return { rev, duplicate: false }
+      })
+    )
   }
 
   /** Reads what is stored, starts what should stand beside it, and makes good what a crash kept from the feed. */
@@ -223,7 +239,7 @@ export class Activation<R> {
       const journal = yield* Journal
       const stored = yield* journal.load(this.address).pipe(Effect.mapError(unavailable))
       this.isBehind = stored !== null && stored.quarantine === null
-      if (stored === null) return unborn
+      if (stored === null) return unborn()
       if (stored.quarantine !== null) return yield* new Quarantined({ reason: stored.quarantine.reason })
       if (stored.machineVersion !== version) {
         const reason = `stored by version ${stored.machineVersion} of its machine, this program knows version ${version}`
@@ -234,11 +250,10 @@ export class Activation<R> {
       }
       const snapshot = restore(machine, stored.snapshot)
       yield* tellAgain(this.address, stored.rev).pipe(Effect.mapError(unavailable))
-      const memory: Memory = { rev: stored.rev, epoch: stored.epoch, owned: false, snapshot, timers: stored.timers }
+      const memory: Memory = { rev: stored.rev, epoch: stored.epoch, owned: false, snapshot, timers: new Map(stored.timers) }
       this.#memory = memory
       this.isBehind = false
-      const inspect = yield* Inspector
-      inspect({ type: "actor.activated", address: this.address, rev: stored.rev })
+      yield* report({ type: "actor.activated", address: this.address, rev: stored.rev })
       this.#onSettled(snapshot, null)
       return memory
     })

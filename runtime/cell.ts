@@ -58,16 +58,20 @@ export class Cell<R> {
   }
 
   get run() {
-    return Effect.gen({ self: this }, function* () {
-      this.current = null
-      this.#looksAgain = false
-      // A restart remembers nothing that a crash may have spoilt. Reading at once starts what should stand beside the actor.
-      this.#activation.forget()
-      while (true) {
-        if (this.#activation.isBehind) yield* this.#catchUp
-        yield* Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(this.#mailbox.take), (next) => this.#handle(next)))
-      }
-    })
+    // What has been taken is handled to its end; only waiting is interrupted.
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.gen({ self: this }, function* () {
+        this.current = null
+        this.#looksAgain = false
+        // A restart remembers nothing that a crash may have spoilt. Reading at once starts what should stand beside the actor.
+        this.#activation.forget()
+        const next = restore(this.#mailbox.take)
+        while (true) {
+          if (this.#activation.isBehind) yield* restore(this.#catchUp)
+          yield* this.#handle(yield* next)
+        }
+      })
+    )
   }
 
   /** While the journal does not answer: again soon, between the messages that come. */

@@ -1,5 +1,5 @@
 /** All that the runtime reports of itself: one closed union, for operators, tests and the simulator. Costs nothing where nobody listens. */
-import { Context } from "effect"
+import { Context, type Effect } from "effect"
 import type { Address } from "./address.ts"
 
 export type Inspection =
@@ -35,3 +35,5 @@ export type Inspection =
 export const Inspector = Context.Reference<(inspection: Inspection) => void>("proliferate/runtime/Inspector", {
   defaultValue: () => () => {}
 })
+
+export const report = (inspection: Inspection): Effect.Effect<void> => Inspector.useSync((inspect) => inspect(inspection))
