@@ -4,6 +4,7 @@
  * suite test/contract/directory.ts. Every row has its organisation; a read names it, and another organisation's row is not found.
  */
 import { Context, type Effect, Schema } from "effect"
+import type { Dialect } from "./models.ts"
 
 export const Role = Schema.Literals(["owner", "admin", "member", "viewer"])
 export type Role = typeof Role.Type
@@ -70,6 +71,31 @@ export interface SessionRow {
   readonly updatedAtMs: number
 }
 
+/** One call of a model, by an agent through the relay of its sandbox. Tokens; `input` counts those that were `cached` as well. */
+export interface ModelCall {
+  readonly org: string
+  readonly sessionId: string
+  readonly key: string
+  readonly model: string
+  readonly dialect: Dialect
+  readonly input: number
+  readonly output: number
+  readonly cached: number
+  /** The end of the answer, which tells the count, never came. */
+  readonly estimated: boolean
+  /** What the endpoint answered with, or 499: the asking end left, 502: the answer broke off, 504: it stood still. */
+  readonly status: number
+  readonly ms: number
+}
+
+/** What all calls of a session come to. */
+export interface ModelUsage {
+  readonly calls: number
+  readonly input: number
+  readonly output: number
+  readonly cached: number
+}
+
 /** `conflict`: a unique name or key is taken. `not-found`: something it names is not there. `unavailable`: try again. */
 export class DirectoryError extends Schema.TaggedError<DirectoryError>()("DirectoryError", {
   reason: Schema.Literals(["conflict", "not-found", "unavailable"]),
@@ -110,6 +136,10 @@ export class Directory extends Context.Service<
     readonly session: (org: string, id: string) => Result<SessionRow | null>
     /** Newest first, at most `limit`, those before `before` (an id) if it is given. */
     readonly sessions: (org: string, limit: number, before: string | null) => Result<ReadonlyArray<SessionRow>>
+
+    /** Counted once for each `key` of its session, however often it is added. */
+    readonly addModelCall: (call: ModelCall) => Result<void>
+    readonly modelUsage: (org: string, sessionId: string) => Result<ModelUsage>
 
     /**
      * Reserves `key` for a request whose canonical text hashes to `hash`, with the id that what it creates shall have. Asked again

@@ -7,6 +7,7 @@ import {
   type Configuration,
   Directory,
   DirectoryError,
+  type ModelCall,
   type Organisation,
   type RepositoryRecord,
   type SessionRow,
@@ -38,6 +39,7 @@ export const memoryDirectory = (state: JournalState = emptyJournal()): Directory
   const hashes = new Map<string, string>()
   const repositories = new Map<string, RepositoryRecord>()
   const configurations = new Map<string, Configuration>()
+  const modelCalls = new Map<string, ModelCall>()
   const reservations = new Map<string, Reservation>()
 
   const refuse = (reason: DirectoryError["reason"], message: string) => Effect.fail(new DirectoryError({ reason, message }))
@@ -130,6 +132,18 @@ export const memoryDirectory = (state: JournalState = emptyJournal()): Directory
           .sort((a, b) => (a.id < b.id ? 1 : -1))
           .slice(0, limit)
       ),
+
+    addModelCall: (call) =>
+      Effect.sync(() => {
+        const key = `${call.org}/${call.sessionId}/${call.key}`
+        if (!modelCalls.has(key)) modelCalls.set(key, { ...call })
+      }),
+    modelUsage: (org, sessionId) =>
+      Effect.sync(() => {
+        const calls = [...modelCalls.values()].filter((call) => call.org === org && call.sessionId === sessionId)
+        const sum = (field: "input" | "output" | "cached") => calls.reduce((total, call) => total + call[field], 0)
+        return { calls: calls.length, input: sum("input"), output: sum("output"), cached: sum("cached") }
+      }),
 
     reserve: Effect.fnUntraced(function* ({ org, key, hash, id }) {
       if (!organisations.has(org)) return yield* refuse("not-found", "the organisation is not there")

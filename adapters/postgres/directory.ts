@@ -8,6 +8,7 @@ import {
   type Configuration,
   Directory,
   DirectoryError,
+  type ModelUsage,
   type Organisation,
   type RepositoryRecord,
   type SessionRow,
@@ -151,6 +152,22 @@ const make = (sql: postgres.Sql): Directory["Service"] => {
         select ${session} from sessions where org = ${org} and (${before}::text is null or id < ${before})
         order by id desc limit ${limit}`
       ),
+
+    addModelCall: ({ org, sessionId, key, model, dialect, input, output, cached, estimated, status, ms }) =>
+      call(true, async () => {
+        await sql`
+          insert into model_calls (org, session_id, key, model, dialect, input, output, cached, estimated, status, ms)
+          values (${org}, ${sessionId}, ${key}, ${model}, ${dialect}, ${input}, ${output}, ${cached}, ${estimated}, ${status}, ${ms})
+          on conflict do nothing`
+      }),
+    modelUsage: (org, sessionId) =>
+      call(true, async () => {
+        const [usage] = await sql<Array<ModelUsage>>`
+          select count(*)::float8 as calls, coalesce(sum(input), 0)::float8 as input,
+            coalesce(sum(output), 0)::float8 as output, coalesce(sum(cached), 0)::float8 as cached
+          from model_calls where org = ${org} and session_id = ${sessionId}`
+        return usage!
+      }),
 
     reserve: ({ org, key, hash, id }) =>
       call(true, async () => {

@@ -1,7 +1,13 @@
 /** What every directory promises (actors/ports/directory.ts). A world brings one, writes what actors project, and lets time pass. */
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, type Layer } from "effect"
-import { type Configuration, Directory, type RepositoryRecord, type SessionRow } from "../../actors/ports/directory.ts"
+import {
+  type Configuration,
+  Directory,
+  type ModelCall,
+  type RepositoryRecord,
+  type SessionRow
+} from "../../actors/ports/directory.ts"
 
 export class DirectoryWorld extends Context.Service<
   DirectoryWorld,
@@ -235,6 +241,26 @@ export const exerciseDirectory = (name: string, world: Layer.Layer<Directory | D
         assert.deepStrictEqual(yield* directory.session(ours, newest[0]!.id), newest[0]!)
         assert.deepStrictEqual(yield* directory.sessions(theirs, 2, null), [])
         assert.isNull(yield* directory.session(theirs, newest[0]!.id))
+      })
+    )
+
+    it.effect("counts each call of a model once, for its own session of its own organisation", () =>
+      Effect.gen(function* () {
+        const directory = yield* Directory
+        const [ours, theirs] = [yield* organisation, yield* organisation]
+        const rest = { sessionId: "ses_1", model: "m-1", dialect: "chat", estimated: false, status: 200, ms: 12 } as const
+        const add = (org: string, key: string, input: number, output: number, cached: number) =>
+          directory.addModelCall({ org, key, input, output, cached, ...rest })
+        const nothing = { calls: 0, input: 0, output: 0, cached: 0 }
+        assert.deepStrictEqual(yield* directory.modelUsage(ours, "ses_1"), nothing)
+        yield* add(ours, "c1", 3_000_000_000, 20, 50)
+        yield* add(ours, "c1", 7, 7, 7)
+        yield* add(ours, "c2", 1, 2, 0)
+        yield* add(theirs, "c1", 5, 5, 5)
+        const counted = { calls: 2, input: 3_000_000_001, output: 22, cached: 50 }
+        assert.deepStrictEqual(yield* directory.modelUsage(ours, "ses_1"), counted)
+        assert.deepStrictEqual(yield* directory.modelUsage(theirs, "ses_1"), { calls: 1, input: 5, output: 5, cached: 5 })
+        assert.deepStrictEqual(yield* directory.modelUsage(ours, "ses_2"), nothing)
       })
     )
 
