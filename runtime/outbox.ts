@@ -67,15 +67,18 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
     return giveBack(command, command.attempt, reason)
   }
 
-  /** The fact of another run was accepted, at `rev`: is ours news? */
-  const tellApart = Effect.fnUntraced(function* ({ address, key, attempt }: ClaimedCommand, rev: number, fact: Fact) {
-    const [row] = yield* journal.history(address, rev - 1, 1)
-    if (Equal.equals(row?.event, JSON.parse(JSON.stringify(storable(fact))))) return
-    yield* Effect.retry(deliver(address, { id: `late:${key}:${attempt}`, event: fact, by: null }), {
-      while: ({ _tag }) => _tag === "Unavailable",
-      schedule: Schedule.spaced(commandRetryMs)
-    })
-  })
+  /** The fact of another run was accepted, at `rev`: is ours news? Nobody else knows it, so it is told however long that takes. */
+  const tellApart = ({ address, key, attempt }: ClaimedCommand, rev: number, fact: Fact) =>
+    Effect.gen(function* () {
+      const [row] = yield* journal.history(address, rev - 1, 1)
+      if (Equal.equals(row?.event, JSON.parse(JSON.stringify(storable(fact))))) return
+      yield* deliver(address, { id: `late:${key}:${attempt}`, event: fact, by: null })
+    }).pipe(
+      Effect.retry({
+        while: ({ _tag }) => _tag === "Unavailable" || _tag === "JournalError",
+        schedule: Schedule.spaced(commandRetryMs)
+      })
+    )
 
   /** Delivers what a hand found out. What cannot be delivered now is run again later, under the same key. */
   const bringHome = Effect.fnUntraced(function* (command: ClaimedCommand, fact: Fact | NotYet | undefined) {

@@ -287,18 +287,21 @@ describe("a fact", () => {
 
   it("of a run that has ended is told, however long that takes and whoever has the claim by then (O1)", () => {
     const facts = [cold, warmed]
+    let looks = 0
     const { place, host, watched } = heated(() => Effect.delay(Effect.succeed(facts.pop()!), 5_000))
     place.advance(10)
-    place.disturb = (operation) =>
-      operation === "renew"
-        ? Effect.succeed("unavailable")
-        : Effect.delay(Effect.succeed(null), operation === "history" ? 2 * commandRenewMs : 0)
+    place.disturb = (operation) => Effect.succeed(operation === "renew" ? "unavailable" : null)
     host.lane.pause()
     place.host(lampActor({ heat: watched }))
     place.advance(commandClaimMs + outboxPollMs + 6_000)
-    place.disturb = (operation) => Effect.delay(Effect.succeed(null), operation === "history" ? 2 * commandRenewMs : 0)
+    // Slower than a claim is renewed, and then no answer at all.
+    place.disturb = (operation) =>
+      operation === "history"
+        ? Effect.delay(Effect.succeed(++looks < 3 ? "unavailable" : null), 2 * commandRenewMs)
+        : Effect.succeed(null)
     host.lane.unpause()
-    place.advance(30_000)
+    place.advance(60_000)
+    assert.isAtLeast(looks, 3)
     assert.deepStrictEqual(
       place
         .rows(lamp)
