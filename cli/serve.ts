@@ -7,9 +7,10 @@
  * the sessions rest (cli/shutdown.ts), stops all that it started and ends within a minute. `kill -9` loses nothing that was
  * acknowledged: the next start on the same data finds sandboxes, database and sessions again.
  */
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Console, Effect, Layer, Logger, Redacted } from "effect"
+import { Models } from "../actors/ports/models.ts"
 import { ProxyRoutes } from "../actors/ports/proxy.ts"
 import { Sandboxes } from "../actors/ports/sandboxes.ts"
 import { Access } from "../actors/services/access.ts"
@@ -40,9 +41,11 @@ import { localRouter } from "../runtime/local-router.ts"
 import { openDataDirectory } from "./data-directory.ts"
 import { settings } from "./settings.ts"
 import { restAll, resumeAll } from "./shutdown.ts"
+import { isolationText, requireLoopback } from "./unsafe.ts"
 
 const program = Effect.gen(function* () {
-  const { host, port, dataDir, databaseUrl, isolation, json } = yield* settings
+  const { host, port, dataDir, agentsDir: agentsGiven, databaseUrl, isolation, nested, json } = yield* settings
+  yield* requireLoopback(isolation, host)
   const hostKey = yield* openDataDirectory(dataDir)
 
   const database = databaseUrl === null ? layerEmbedded(join(dataDir, "postgres")) : Pool.layer(Redacted.value(databaseUrl))
@@ -58,8 +61,20 @@ const program = Effect.gen(function* () {
     Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(dataDir, "credentials")), GitProbe.layer))
   )
   const proxy = yield* lateRoutes
-  const hands = Layer.mergeAll(DaemonClient.layer, AgentTable.layer, Workspaces.layer).pipe(
-    Layer.provideMerge(LocalSandboxes.layer({ dataDir: join(dataDir, "sandboxes"), ...(isolation && { isolation }) })),
+  // What was captured in isolation is not for agents without, nor the other way round.
+  const disks = isolation === "unsafe" ? "sandboxes-unsafe" : "sandboxes"
+  const agentsDir = resolve(agentsGiven ?? join(dataDir, "agents"))
+  const access = Access.layer(hostKey)
+  const models = Layer.succeed(Models, Models.of({ configured: false, models: [], default: null }))
+  const agents = Layer.unwrap(
+    Access.use(({ mintSandboxToken: tokenOf }) =>
+      Effect.succeed(AgentTable.layer({ directory: agentsDir, file: join(dataDir, "agents.json"), tokenOf }))
+    )
+  ).pipe(Layer.provide([access, models]))
+  const hands = Layer.mergeAll(DaemonClient.layer, agents, Workspaces.layer).pipe(
+    Layer.provideMerge(
+      LocalSandboxes.layer({ dataDir: join(dataDir, disks), agentsDir, nested, ...(isolation && { isolation }) })
+    ),
     Layer.provide(proxy.layer)
   )
   const actors = localRouter([sessionActor]).pipe(
@@ -67,7 +82,7 @@ const program = Effect.gen(function* () {
     Layer.provideMerge(hands)
   )
   const services = Layer.mergeAll(
-    Access.layer(hostKey),
+    access,
     People.layer,
     Configurations.layer,
     Sessions.layer,
@@ -133,13 +148,14 @@ const greet = Effect.fnUntraced(function* ({ json, database }: { readonly json: 
     owner: { name: "administrator", email: "administrator@localhost.invalid" }
   })
   const token = founded?.token.secret ?? null
+  if (isolation === "unsafe") yield* Console.error(`proliferate: isolation is ${isolationText(isolation)}`)
   const coordination = "in this process"
   if (json) return yield* Console.log(JSON.stringify({ url, token, transport, isolation, database, coordination }))
   yield* Console.log(
     [
       `proliferate listens on ${url}`,
       `  transport     ${transport}`,
-      `  isolation     ${isolation}`,
+      `  isolation     ${isolationText(isolation)}`,
       `  database      ${database}`,
       `  coordination  ${coordination}`,
       ...(token === null ? [] : ["", `Administrator's token, shown this once: ${token}`, `  export PROLIFERATE_TOKEN=${token}`])

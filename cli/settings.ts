@@ -10,12 +10,16 @@ export const settings = Config.all({
     Config.withDefault(".proliferate"),
     Config.map((path) => resolve(path))
   ),
+  /** Where agents are installed; several servers may share one. */
+  agentsDir: Config.String("PROLIFERATE_AGENTS_DIR").pipe(Config.option, Config.map(Option.getOrNull)),
   databaseUrl: Config.Redacted("DATABASE_URL").pipe(Config.option, Config.map(Option.getOrNull)),
-  /** Insist on one way to isolate sandboxes. */
-  isolation: Config.Literals(["bubblewrap", "util-linux"], "PROLIFERATE_ISOLATION").pipe(
+  /** Insist on one way to isolate sandboxes; `unsafe`: do not. */
+  isolation: Config.Literals(["bubblewrap", "util-linux", "unsafe"], "PROLIFERATE_ISOLATION").pipe(
     Config.option,
     Config.map(Option.getOrUndefined)
   ),
+  /** Sandboxes may make sandboxes of their own, as browsers do, at the price of a wider way to the kernel. */
+  nested: Config.Boolean("PROLIFERATE_NESTED_NAMESPACES").pipe(Config.withDefault(false)),
   /** One JSON line instead of the greeting, for programs that start a server. */
   json: Config.Boolean("PROLIFERATE_JSON").pipe(Config.withDefault(false))
 })

@@ -20,6 +20,7 @@ export interface SessionDetail {
   readonly queue: SessionContext["queue"]
   readonly reason: string | null
   readonly sandboxId: string | null
+  readonly isolation: string
   readonly snapshotId: string | null
   readonly accepts: ReadonlyArray<string>
   readonly quarantine: { readonly reason: string; readonly atMs: number } | null
@@ -44,7 +45,8 @@ export const titleFrom = (text: string): string => {
 
 export const detailOf = (
   row: SessionRow,
-  { value, context, rev, status, accepts, quarantine, updatedAtMs }: View
+  { value, context, rev, status, accepts, quarantine, updatedAtMs }: View,
+  isolation: string
 ): SessionDetail => {
   const session = context as unknown as SessionContext
   return {
@@ -61,6 +63,7 @@ export const detailOf = (
     queue: session.queue,
     reason: session.reason,
     sandboxId: session.sandboxId,
+    isolation,
     snapshotId: session.snapshotId,
     accepts,
     quarantine: quarantine && { reason: quarantine.reason, atMs: quarantine.atMs },

@@ -14,6 +14,7 @@ import { Agents } from "../ports/agents.ts"
 import type { Diff } from "../ports/daemon.ts"
 import { type DaemonError, Daemons } from "../ports/daemons.ts"
 import { Directory, type DirectoryError, type SessionRow } from "../ports/directory.ts"
+import { Sandboxes } from "../ports/sandboxes.ts"
 import { type Pass, userOf } from "./access.ts"
 import { AgentName, knownAgent } from "./configurations.ts"
 import { decode } from "./decode.ts"
@@ -96,7 +97,7 @@ export class Sessions extends Context.Service<
     ) => Effect.Effect<typeof Diff.Type, ServiceError | Unavailable | Refused | DaemonError>
   }
 >()("proliferate/actors/services/Sessions") {
-  static readonly layer: Layer.Layer<Sessions, never, Directory | Router | Feeds | Daemons | Agents> = Layer.effect(
+  static readonly layer: Layer.Layer<Sessions, never, Directory | Router | Feeds | Daemons | Agents | Sandboxes> = Layer.effect(
     Sessions,
     Effect.gen(function* () {
       const directory = yield* Directory
@@ -104,6 +105,7 @@ export class Sessions extends Context.Service<
       const feeds = yield* Feeds
       const daemons = yield* Daemons
       const agents = yield* Agents
+      const { isolation } = yield* Sandboxes
 
       /** One event, decoded, under `messageId`. */
       const ask = Effect.fnUntraced(function* (pass: Pass, sessionId: string, messageId: string, event: Event) {
@@ -132,7 +134,7 @@ export class Sessions extends Context.Service<
       })
 
       const detail = (pass: Pass, row: SessionRow) =>
-        viewOf(pass.organisation, row.id).pipe(Effect.map((view) => detailOf(row, view)))
+        viewOf(pass.organisation, row.id).pipe(Effect.map((view) => detailOf(row, view, isolation)))
 
       /** The id that a session made under `key` has, whoever asks first. */
       const reserved = Effect.fnUntraced(function* (pass: Pass, session: typeof NewSession.Type, key: Key) {

@@ -9,7 +9,8 @@
  * Close codes: 1000 done · 1001 server is going away, come back with your cursor · 1009 frame too large (256 KB; one above 1 MB may be cut without a word) · 4400 not
  * understood (the reason says why) · 4401 token missing or unknown · 4403 not allowed · 4404 no such session · 4406 version not
  * spoken here · 4408 no hello in 10 s, or nothing heard for 60 s · 4413 too slow: more than 8 MB were waiting for you, come back
- * with your cursor · 4429 more than 64 frames unanswered · 1011 our fault · 1013 not now, try again.
+ * with your cursor · 4429 more than 64 frames unanswered, or more requests and frames in a second than one may ask
+ * (200 for long, 1,000 at once; over HTTP it is 429 with Retry-After) · 1011 our fault · 1013 not now, try again.
  *
  * The handshake of a stream always succeeds: whether you may enter is checked when it is open, and told by these codes.
  */
@@ -56,6 +57,8 @@ export const SessionView = Schema.Struct({
   queue: Schema.Array(Schema.Struct({ promptId: Schema.String, text: Schema.String, by: Schema.NullOr(Schema.String) })),
   reason: Schema.NullOr(Schema.String),
   sandboxId: Schema.NullOr(Schema.String),
+  /** What keeps its sandbox apart on the host that answers: `bubblewrap`, `util-linux`, or `unsafe`, which is nothing. */
+  isolation: Schema.optionalKey(Schema.String),
   snapshotId: Schema.NullOr(Schema.String),
   /** Requests that its state takes now. */
   accepts: Schema.Array(Schema.String),
@@ -70,7 +73,7 @@ export const Problem = Schema.Struct({
   title: Schema.String,
   status: Schema.Int,
   detail: Schema.String,
-  /** One word to branch on: invalid, unauthenticated, forbidden, not-found, conflict, refused, busy, quarantined, unavailable, internal … */
+  /** One word to branch on: invalid, unauthenticated, forbidden, not-found, conflict, refused, busy, quarantined, too-many, unavailable, internal … */
   code: Schema.String,
   /** With `refused`: the state, and what it takes. */
   state: Schema.optionalKey(Schema.String),

@@ -11,12 +11,17 @@ export const serve = Command.make(
     data: Flag.String("data").pipe(
       Flag.withDescription("Data directory; PROLIFERATE_DATA or .proliferate if not given"),
       Flag.optional
+    ),
+    unsafe: Flag.Boolean("unsafe").pipe(
+      Flag.withDescription("Run agents without isolation, as your own user; for machines where nothing else works"),
+      Flag.withDefault(false)
     )
   },
-  Effect.fn("cli.serve")(function* ({ port, data }) {
+  Effect.fn("cli.serve")(function* ({ port, data, unsafe }) {
     yield* runInPackage("cli/serve.ts", [], {
       ...(Option.isSome(port) && { PROLIFERATE_PORT: String(port.value) }),
       ...(Option.isSome(data) && { PROLIFERATE_DATA: resolve(data.value) }),
+      ...(unsafe && { PROLIFERATE_ISOLATION: "unsafe" }),
       ...((yield* Json) && { PROLIFERATE_JSON: "1" })
     })
   })

@@ -18,6 +18,7 @@ export const daemonSocket = "/run/proliferate/daemon.sock"
 export const proxySocket = "/run/proliferate/proxy.sock"
 export const node = "/opt/proliferate/bin/node"
 export const bundle = "/opt/proliferate/proliferate.mjs"
+export const agents = "/opt/agents"
 
 /** Where the parts of one sandbox are, as its user on the host reaches them. */
 export interface View {
@@ -28,6 +29,8 @@ export interface View {
   readonly node: string
   /** Null in tests that bring a command of their own. */
   readonly bundle: string | null
+  /** Of the agents that are installed on the host. Null in tests that need none. */
+  readonly agents: string | null
   readonly inside: string
   /** An empty directory to build the root on. */
   readonly root: string
@@ -81,6 +84,7 @@ export const binds = (view: View): ReadonlyArray<Bind> => [
   { from: view.node, to: node, writable: false },
   { from: join(view.inside, "proliferate"), to: "/opt/proliferate/bin/proliferate", writable: false },
   ...(view.bundle === null ? [] : [{ from: view.bundle, to: bundle, writable: false }]),
+  ...(view.agents === null ? [] : [{ from: view.agents, to: agents, writable: false }]),
   { from: view.home, to: home, writable: true },
   { from: view.workspace, to: workspace, writable: true },
   { from: view.inbox, to: "/run/proliferate", writable: true },
@@ -99,10 +103,14 @@ export const environment = (sessionId: string): Readonly<Record<string, string>>
   LANG: "C.UTF-8",
   TERM: "xterm-256color",
   PROLIFERATE_SESSION: sessionId,
+  PROLIFERATE_AGENTS_DIR: agents,
   PROLIFERATE_PROXY: proxySocket
 })
 
-export const daemonCommand: ReadonlyArray<string> = [node, bundle, "daemon", "--socket", daemonSocket]
+export const daemonCommand: ReadonlyArray<string> = [
+  ...[node, bundle, "daemon", "--socket", daemonSocket],
+  ...["--workspace", workspace, "--home", home]
+]
 
 /**
  * Pid 1. It reaps what loses its parent, which node does not, and cannot be killed from inside; when the daemon ends it ends,
@@ -137,7 +145,7 @@ export const writeInside = (place: Place, filter: Filter | null) =>
     await makeDirectory(place.inside, 0o755)
     const files: Record<string, string | Buffer> = {
       ...ownEtc,
-      proliferate: `#!/bin/sh\nexec ${node} ${bundle} "$@"\n`,
+      proliferate: `#!/bin/sh\nexec "\${PROLIFERATE_NODE:-${node}}" "\${PROLIFERATE_BUNDLE:-${bundle}}" "$@"\n`,
       ...(filter && { [filterFile]: filter.bytes, [sealFile]: seal(filter) })
     }
     for (const [name, content] of Object.entries(files)) await writeDurably(join(place.inside, name), content, 0o755)

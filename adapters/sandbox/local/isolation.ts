@@ -19,7 +19,7 @@ import * as limits from "./limits.ts"
 import type { Place } from "./place.ts"
 
 export interface Isolation {
-  readonly name: "bubblewrap" | "util-linux"
+  readonly name: "bubblewrap" | "util-linux" | "unsafe"
   /** Programs of the host that it uses. */
   readonly needs: ReadonlyArray<string>
   /**
@@ -33,6 +33,8 @@ export interface Programs {
   /** Of node, on the host. */
   readonly node: string
   readonly bundle: string | null
+  /** The directory of installed agents. */
+  readonly agents: string | null
 }
 
 /** Where the sandbox's user finds the host's files: where they are, or on the porch. */
@@ -43,14 +45,15 @@ interface Ways {
   readonly run: string
   readonly node: string
   readonly bundle: string | null
+  readonly agents: string | null
   readonly inside: string
 }
 
-const waysTo = (place: Place, sandboxId: string, { node, bundle }: Programs): Ways => {
+const waysTo = (place: Place, sandboxId: string, { node, bundle, agents }: Programs): Ways => {
   const box = place.box(sandboxId).directory
   const run = place.run(sandboxId).directory
   const { porch, layers, inside } = place
-  if (porch === null) return { binds: [], layers, box, run, node, bundle, inside }
+  if (porch === null) return { binds: [], layers, box, run, node, bundle, agents, inside }
   const on = (name: string) => join(porch, name)
   return {
     binds: [
@@ -59,13 +62,15 @@ const waysTo = (place: Place, sandboxId: string, { node, bundle }: Programs): Wa
       [run, on("run")],
       [inside, on("inside")],
       [node, on("node")],
-      ...(bundle === null ? [] : [[bundle, on("bundle")] as const])
+      ...(bundle === null ? [] : [[bundle, on("bundle")] as const]),
+      ...(agents === null ? [] : [[agents, on("agents")] as const])
     ],
     layers: on("layers"),
     box: on(`sandboxes/${sandboxId}`),
     run: on("run"),
     node: on("node"),
     bundle: bundle === null ? null : on("bundle"),
+    agents: agents === null ? null : on("agents"),
     inside: on("inside")
   }
 }
@@ -145,6 +150,7 @@ export const startLine = (start: Start): ReadonlyArray<string> => {
     proxy: join(ways.run, "proxy"),
     node: ways.node,
     bundle: ways.bundle,
+    agents: ways.agents,
     inside: ways.inside,
     root: join(ways.box, "root"),
     isFiltered: start.isFiltered,
@@ -161,6 +167,6 @@ export const startLine = (start: Start): ReadonlyArray<string> => {
 
 /** Copies what a stack of layers shows into the box's `flat`, as the sandboxes' user. */
 export const flattenLine = (place: Place, sandboxId: string, layers: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const ways = waysTo(place, sandboxId, { node: process.execPath, bundle: null })
+  const ways = waysTo(place, sandboxId, { node: process.execPath, bundle: null, agents: null })
   return [...porch(place, ways), ...overlay(ways, layers, false), "cp", "-aT", join(ways.box, "merged"), join(ways.box, "flat")]
 }

@@ -21,6 +21,7 @@ import { kill, type Living, livingOf } from "./processes.ts"
 import type { Proxies } from "./proxies.ts"
 import { type Driver, SandboxRecord } from "./records.ts"
 import type { Trash } from "./trash.ts"
+import { endProcesses } from "./unsafe.ts"
 
 export interface World {
   readonly place: Place
@@ -125,6 +126,7 @@ export const makeLife = (world: World): Life => {
 
   const halt = Effect.fn("sandbox.halt")(function* (record: SandboxRecord) {
     yield* kill(record.launched, place.box(record.sandboxId))
+    if (world.isolation.name === "unsafe") yield* endProcesses(record.sessionId)
     yield* proxies.close(record.sandboxId)
     yield* removeGroups(record.launched?.groups ?? [])
   })

@@ -3,7 +3,7 @@
  * its two sockets, and no sandbox at all where none can be kept apart. Life of one: life.ts; disks: layers.ts.
  */
 import { existsSync, realpathSync } from "node:fs"
-import { readdir } from "node:fs/promises"
+import { mkdir, readdir } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { Effect, Layer } from "effect"
@@ -30,9 +30,11 @@ export interface LocalOptions {
   readonly dataDir: string
   /** The bundle with the daemon. By default the one that the bootstrap builds. */
   readonly bundle?: string
+  /** Where agents are installed; every sandbox sees it, read-only. */
+  readonly agentsDir?: string
   /** What runs inside, by paths inside: by default the bundle's daemon. */
   readonly daemonCommand?: ReadonlyArray<string>
-  /** Only this one, or none. By default bubblewrap where it works, else util-linux. */
+  /** Only this one, or none. By default bubblewrap where it works, else util-linux; `unsafe` never by itself. */
   readonly isolation?: Isolation["name"]
   /** Sandboxes may make user namespaces of their own: seccomp/filter.ts says what this costs. */
   readonly nested?: boolean
@@ -51,9 +53,9 @@ const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) 
     fileBytesMax = limits.fileBytesMax,
     cpusMax = limits.cpusMax(availableParallelism())
   } = options
-  const { bundle = builtBundle, daemonCommand: command = daemonCommand } = options
+  const { agentsDir, bundle = builtBundle, daemonCommand: command = daemonCommand } = options
 
-  const place = yield* openPlace(options.dataDir)
+  const place = yield* openPlace(options.dataDir, process.geteuid!() === 0 && options.isolation !== "unsafe")
   const filter = filterFor(process.arch, options.nested ?? false)
   yield* writeInside(place, filter)
   const trash = yield* makeTrash(place)
@@ -69,7 +71,12 @@ const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) 
         `There is no daemon to run in sandboxes: ${bundle} is missing. Build it with \`node cli/bootstrap.mjs\`.`
       )
     }
-    return { node: realpathSync(process.execPath), bundle: hasBundle ? realpathSync(bundle) : null }
+    if (agentsDir !== undefined) yield* attempt(`make ${agentsDir}`, () => mkdir(agentsDir, { recursive: true }))
+    return {
+      node: realpathSync(process.execPath),
+      bundle: hasBundle ? realpathSync(bundle) : null,
+      agents: agentsDir === undefined ? null : realpathSync(agentsDir)
+    }
   })
   const life = makeLife({
     place,

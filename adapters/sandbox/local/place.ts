@@ -80,7 +80,8 @@ const makeFolders = async (dataDir: string, folders: ReadonlyArray<string>) => {
   await rm(await mkdtemp(join(folders[0]!, ".writable-")), { recursive: true })
 }
 
-export const openPlace = Effect.fn("sandbox.openPlace")(function* (dataDir: string) {
+/** `asRoot`: this process is root and sandboxes belong to a user of their own. */
+export const openPlace = Effect.fn("sandbox.openPlace")(function* (dataDir: string, asRoot: boolean) {
   if (!isAbsolute(dataDir)) return yield* failed("rejected", `The data directory must be an absolute path, not ${dataDir}.`)
   const [sandboxes, layers, snapshots, trash, inside] = ["sandboxes", "layers", "snapshots", "trash", "inside"].map((name) =>
     join(dataDir, name)
@@ -89,7 +90,6 @@ export const openPlace = Effect.fn("sandbox.openPlace")(function* (dataDir: stri
     makeFolders(dataDir, [sandboxes!, layers!, snapshots!, trash!, inside!])
   )
 
-  const asRoot = process.geteuid!() === 0
   const path = join(sandboxes!, "host.json")
   let host = yield* readRecord(path, HostRecord)
   if (host === null) {

@@ -20,6 +20,7 @@ import type { Driver } from "./records.ts"
 import { run } from "./run.ts"
 import type { Filter } from "./seccomp/filter.ts"
 import type { Trash } from "./trash.ts"
+import { unsafe } from "./unsafe.ts"
 import { utilLinux } from "./utillinux.ts"
 
 const Report = Schema.fromJsonString(
@@ -98,7 +99,7 @@ const tryOut = Effect.fn("sandbox.probe")(function* ({ place, trash, filter }: H
   const line = startLine({
     place,
     isolation,
-    programs: { node: realpathSync(process.execPath), bundle: null },
+    programs: { node: realpathSync(process.execPath), bundle: null, agents: null },
     sandboxId,
     sessionId: "probe",
     layers: stacked ? [] : null,
@@ -152,6 +153,13 @@ export const findIsolation = Effect.fn("sandbox.findIsolation")(function* (host:
         `${JSON.stringify({ isolation: chosen?.name ?? null, disks: driver, limits: cgroups, filter: filter?.architecture ?? null, findings }, null, 2)}\n`
       )
     )
+  const copied = Effect.map(hasReflink(place), (works): Driver => (works ? "reflink" : "copy"))
+  if (only === "unsafe") {
+    const driver = yield* copied
+    findings.push({ isolation: only, stacked: false, works: true, why: "asked for by name; it isolates nothing" })
+    yield* record(unsafe, driver)
+    return { isolation: unsafe, driver, findings }
+  }
   for (const isolation of [bubblewrap, utilLinux].filter(({ name }) => only === undefined || name === only)) {
     const absent = isolation.needs.filter(missing)
     if (absent.length > 0) {
@@ -162,7 +170,7 @@ export const findIsolation = Effect.fn("sandbox.findIsolation")(function* (host:
       const why = yield* tryOut(host, isolation, stacked)
       findings.push({ isolation: isolation.name, stacked, works: why === null, why: why ?? "tried and seen to hold" })
       if (why !== null) continue
-      const driver: Driver = stacked ? "overlay" : (yield* hasReflink(place)) ? "reflink" : "copy"
+      const driver: Driver = stacked ? "overlay" : yield* copied
       yield* record(isolation, driver)
       return { isolation, driver, findings }
     }

@@ -58,7 +58,9 @@ export const livingOf = (launched: Launched | null, box: Box): Effect.Effect<Liv
     const isAnnounced = inode === undefined ? monitor !== null : namespace === `pid:[${inode}]`
     const isOurs = found !== null && (launched.init === null ? isAnnounced : found.startTicks === launched.init.startTicks)
     if (!isOurs && monitor === null) return null
-    return { init: isOurs ? found : null, monitor, namespace: isOurs ? namespace : null }
+    // Without isolation it is the host's own, in which everybody lives.
+    const isApart = namespace !== (await namespaceOf("self"))
+    return { init: isOurs ? found : null, monitor, namespace: isOurs && isApart ? namespace : null }
   })
 
 const signal = async (target: Process | null, toGroup: boolean) => {

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { Argument } from "effect/cli"
 import type { SessionView } from "../../../adapters/gateway/protocol.ts"
 import { ago, date, fields, oneLine, painted, type Style } from "../../output.ts"
+import { isolationText } from "../../unsafe.ts"
 
 export const sessionId = Argument.String("session").pipe(
   Argument.withDescription("Id of the session, as `sessions list` shows it: ses_…"),
@@ -39,6 +40,7 @@ export const viewText = (session: typeof SessionView.Type): string =>
       session.queue.length === 0 ? null : session.queue.map(({ promptId, text }) => `${promptId} ${oneLine(text, 60)}`).join("\n")
     ],
     ["sandbox", session.sandboxId],
+    ["isolation", session.isolation === "unsafe" ? painted()("red", isolationText("unsafe")) : (session.isolation ?? null)],
     ["snapshot", session.snapshotId],
     ["quarantined", session.quarantine === null ? null : oneLine(session.quarantine.reason, 200)],
     ["accepts", session.accepts.join(", ")],
