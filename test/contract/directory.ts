@@ -1,13 +1,7 @@
 /** What every directory promises (actors/ports/directory.ts). A world brings one, writes what actors project, and lets time pass. */
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, type Layer } from "effect"
-import {
-  type Configuration,
-  Directory,
-  type ModelCall,
-  type RepositoryRecord,
-  type SessionRow
-} from "../../actors/ports/directory.ts"
+import { type Configuration, Directory, type RepositoryRecord, type SessionRow } from "../../actors/ports/directory.ts"
 
 export class DirectoryWorld extends Context.Service<
   DirectoryWorld,
