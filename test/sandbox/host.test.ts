@@ -86,6 +86,23 @@ describe("a host", () => {
   })
 })
 
+describe("a host without control groups", () => {
+  it.skipIf(hindrance() !== null)(
+    "ends what takes more memory than a sandbox may have, and the rest lives on",
+    full,
+    async () => {
+      const hog = "exec node -e 'const all = []; setInterval(() => all.push(Buffer.alloc(2e7, 1)), 20)'"
+      const script = `sleep 60 & (${hog}) >/dev/null 2>&1; echo "it ended with $?"; kill -0 $! && echo the other lives`
+      for (const isolation of ["bubblewrap", "util-linux"].filter((name) => lacks(name as "bubblewrap") === null)) {
+        const dataDir = temporary(nobodyElse)
+        const { stdout } = await answerOf(asNobodyElse, ["ask", dataDir, isolation, script, `${300 * 1024 * 1024}`])
+        assert.equal(JSON.parse(readFileSync(join(dataDir, "isolation.json"), "utf8")).limits, "none")
+        assert.equal(stdout, "it ended with 137\nthe other lives\n")
+      }
+    }
+  )
+})
+
 describe("a data directory", () => {
   it.live("whose path is too long for sockets has them elsewhere, and finds them again", () => {
     const dataDir = join(temporary(), "x".repeat(100))

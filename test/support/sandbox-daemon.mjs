@@ -19,7 +19,7 @@ createRelay((client) => {
 
 const exec = ({ argv, timeoutMs }) =>
   new Promise((resolve) => {
-    const child = spawn(argv[0], argv.slice(1), { cwd: "/workspace", timeout: timeoutMs, killSignal: "SIGKILL" })
+    const child = spawn(argv[0], argv.slice(1), { cwd: process.cwd(), timeout: timeoutMs, killSignal: "SIGKILL" })
     let stdout = ""
     let stderr = ""
     child.stdout.on("data", (text) => {

@@ -18,8 +18,12 @@ import { shell } from "./daemon-exec.ts"
 import { localSandboxes } from "./local-sandboxes.ts"
 import { type SandboxStory, worldOf } from "./sandbox-world.ts"
 
-const [what = "", dataDir = "", isolation, key = "key"] = process.argv.slice(2)
-const layer = localSandboxes({ dataDir, ...(isolation ? { isolation: isolation as Isolation["name"] } : {}) })
+const [what = "", dataDir = "", isolation, key = "key", memoryBytesMax] = process.argv.slice(2)
+const layer = localSandboxes({
+  dataDir,
+  ...(isolation && { isolation: isolation as Isolation["name"] }),
+  ...(memoryBytesMax && { memoryBytesMax: Number(memoryBytesMax) })
+})
 const tell = (value: unknown) => process.stdout.write(`=${JSON.stringify(value)}\n`)
 
 const provisioned = Sandboxes.use((sandboxes) =>

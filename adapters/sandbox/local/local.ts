@@ -18,6 +18,7 @@ import { layerOf, makeLayers } from "./layers.ts"
 import { infoOf, makeLife } from "./life.ts"
 import * as limits from "./limits.ts"
 import { makeLock } from "./locks.ts"
+import { watchMemory } from "./memory-watch.ts"
 import { openPlace } from "./place.ts"
 import { findIsolation } from "./probe.ts"
 import { makeProxies } from "./proxies.ts"
@@ -201,6 +202,13 @@ const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) 
   for (const name of yield* names)
     if ((yield* Effect.orElseSucceed(recordOf(name), () => name)) === null) yield* life.remove(name)
   yield* layers.sweep
+  if (!cgroups.countsMemory && isolation.name !== "unsafe") {
+    const namespaces = Effect.gen(function* () {
+      const running = yield* Effect.forEach(yield* records, life.living, { concurrency: 8 })
+      return running.flatMap((living) => living?.namespace ?? [])
+    })
+    yield* Effect.forkScoped(watchMemory(namespaces, memoryBytesMax))
+  }
   yield* Effect.logInfo("sandboxes are local", { isolation: isolation.name, disks: driver, limits: cgroups.name, uid: place.uid })
 
   return Sandboxes.of({

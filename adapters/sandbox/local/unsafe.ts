@@ -36,6 +36,7 @@ export const unsafe: Isolation = {
       HOME: view.home,
       PATH: `${dirname(view.node)}:${hostPath}:${view.inside}`,
       PROLIFERATE_PROXY: join(view.proxy, "proxy.sock"),
+      ...(view.agents !== null && { PROLIFERATE_AGENTS_DIR: view.agents }),
       PROLIFERATE_NODE: view.node,
       PROLIFERATE_BUNDLE: bundle,
       PROLIFERATE_AGENTS_DIR: view.agents ?? ""
