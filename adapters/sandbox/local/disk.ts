@@ -2,7 +2,7 @@
  * The few file operations that must survive a power cut or a crash between any two of them. After `writeDurably` the file is
  * the old one or the new one, whole; after `renameDurably` the name is on disk in the one place or the other.
  */
-import { chmod, mkdir, open, readFile, rename, stat } from "node:fs/promises"
+import { chmod, mkdir, open, readFile, rename, stat, statfs } from "node:fs/promises"
 import { dirname } from "node:path"
 import { Effect, Schema } from "effect"
 import type { SandboxError } from "../../../actors/ports/sandboxes.ts"
@@ -17,6 +17,12 @@ export const orMissing = <A>(promise: Promise<A>): Promise<A | null> =>
     if (isMissing(cause)) return null
     throw cause
   })
+
+/** What this user may still write on the disk that holds `path`. */
+export const freeBytes = async (path: string): Promise<number> => {
+  const { bavail, bsize } = await statfs(path)
+  return bavail * bsize
+}
 
 export const exists = async (path: string): Promise<boolean> => (await orMissing(stat(path))) !== null
 

@@ -8,7 +8,7 @@ import { link, lstat, readFile, rm, symlink } from "node:fs/promises"
 import { Effect, Schedule } from "effect"
 import type { SandboxError, SandboxInfo } from "../../../actors/ports/sandboxes.ts"
 import { type Cgroups, removeGroups } from "./cgroup.ts"
-import { makeDirectory, orMissing, writeRecord } from "./disk.ts"
+import { freeBytes, makeDirectory, orMissing, writeRecord } from "./disk.ts"
 import { attempt, failed } from "./failure.ts"
 import { askHealth } from "./health.ts"
 import { proxyLink } from "./inside.ts"
@@ -131,7 +131,19 @@ export const makeLife = (world: World): Life => {
     yield* removeGroups(record.launched?.groups ?? [])
   })
 
+  /** Sandboxes share the server's disk: one that fills it ends what the others begin, and not the server. */
+  const spare = Effect.gen(function* () {
+    const free = yield* attempt("look at the disk", () => freeBytes(place.dataDir))
+    if (free >= limits.freeBytesMin) return
+    const [left, floor] = [free, limits.freeBytesMin].map((bytes) => `${Math.floor(bytes / 1_048_576)} MB`)
+    return yield* failed(
+      "quota",
+      `The disk is full: ${left} of it are free, and no sandbox is started with less than ${floor}. Free some space on it, or point PROLIFERATE_DATA at another disk.`
+    )
+  })
+
   const start = Effect.fn("sandbox.start")(function* (stopped: SandboxRecord) {
+    yield* spare
     const record = yield* layers.settle(stopped)
     const { sandboxId, sessionId } = record
     if (record.driver === "overlay" && world.driver !== "overlay") {

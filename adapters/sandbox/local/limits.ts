@@ -23,6 +23,8 @@ export const processesMax = 4_096
 export const memoryBytesMax = 4 * GiB
 /** One file, so that a runaway log does not fill the host's disk in one go. */
 export const fileBytesMax = 8 * GiB
+/** With less left on the disk nothing is started: the server's own database needs what is there. */
+export const freeBytesMin = 512 * MiB
 /** Clamped to what this process may have itself. */
 export const filesOpenMax = 16_384
 /** Each of /tmp, /var/tmp and /dev/shm, which lie in memory: as much as a build needs, and counted by the control group. */
