@@ -42,7 +42,7 @@ if (!suffices) {
  * The network's built-ins as modules of the bundle, so that they are loaded by the lazily imported parts that use them. A plain
  * import would be done at every start, and that of `node:http` calls every getter it has: the one for WebSocket costs 15 ms.
  */
-const lazy = new Set(["node:http", "node:https", "node:net", "node:tls", "node:zlib", "node:dns"])
+const lazy = new Set(["node:http", "node:https", "node:http2", "node:net", "node:tls", "node:zlib", "node:dns"])
 const lazyBuiltins = {
   name: "lazy-builtins",
   resolveId: (id) => (lazy.has(id) ? { id: `\0${id}`, moduleSideEffects: false } : null),

@@ -11,6 +11,8 @@ import { Limits, withLimits } from "./limits.ts"
 const { values } = parseArgs({
   options: {
     socket: { type: "string" },
+    port: { type: "string" },
+    "secret-sha256": { type: "string", default: "" },
     workspace: { type: "string", default: "/workspace" },
     home: { type: "string", default: homedir() },
     proxy: { type: "string" },
@@ -20,16 +22,19 @@ const { values } = parseArgs({
     limits: { type: "string", default: "{}" }
   }
 })
-if (values.socket === undefined) {
+if ((values.socket === undefined) === (values.port === undefined)) {
   console.error(
-    "usage: main.ts --socket PATH [--workspace DIR] [--home DIR] [--proxy SOCKET] [--relay-port N] [--program FILE] [--limits JSON]"
+    "usage: main.ts --socket PATH | --port N --secret-sha256 HEX [--workspace DIR] [--home DIR] [--proxy SOCKET] [--relay-port N] [--program FILE] [--limits JSON]"
   )
   process.exit(2)
 }
 
 NodeRuntime.runMain(
   daemon({
-    socketPath: values.socket,
+    door:
+      values.socket === undefined
+        ? { port: Number(values.port), secretSha256: values["secret-sha256"] }
+        : { socketPath: values.socket },
     workspace: values.workspace,
     home: values.home,
     program: values.program,

@@ -1,34 +1,44 @@
 /**
- * HTTP on the daemon's socket: routes, bodies of at most 1 MB against their schema, problem documents, a limit on every answer.
- * Whatever is sent to it, it answers with a status and goes on.
+ * HTTP at the daemon's door: routes, bodies of at most 1 MB against their schema, problem documents, a limit on every answer.
+ * Whatever is sent to it, it answers with a status and goes on. A door on a port asks everyone for the secret.
  */
+import { createHash, timingSafeEqual } from "node:crypto"
 import { mkdirSync, rmSync } from "node:fs"
 import http, { type IncomingMessage, type ServerResponse } from "node:http"
 import { dirname } from "node:path"
+import type { Duplex } from "node:stream"
 import { Cause, Clock, Context, Effect, FiberSet, Layer, Schema } from "effect"
+import { uplinkPath } from "../../adapters/sandbox/uplink/limits.ts"
 import { makeEventStream } from "./event-stream.ts"
 import { Limits } from "./limits.ts"
 import { badInput, cannot, Refusal, unknown } from "./refusal.ts"
 import { type Route, Routes } from "./routes.ts"
 import { cutEnd } from "./text.ts"
+import { Uplink } from "./uplink.ts"
+
+/** Where the host finds it. Of the secret of a port it knows the digest alone, so that nothing in the sandbox can tell it on. */
+export type Door = { readonly socketPath: string } | { readonly port: number; readonly secretSha256: string }
 
 /** `idleMs`: since the last request ended; 0 while one is open, the event stream included. */
 export class Server extends Context.Service<Server, { readonly idleMs: Effect.Effect<number> }>()(
   "proliferate/cli/daemon/Server"
 ) {
-  static readonly layer = (socketPath: string) =>
+  static readonly layer = (door: Door) =>
     Layer.effect(
       Server,
       Effect.gen(function* () {
         const limits = yield* Limits
         const routes = yield* Routes
+        const uplink = yield* Uplink
         const streamEvents = yield* makeEventStream
+        const mayEnter = doorkeeper(door)
         const fork = yield* FiberSet.runtime(yield* FiberSet.make<void>())<never>()
         const clock = yield* Clock.Clock
         let open = 0
         let heardAt = clock.currentTimeMillisUnsafe()
 
         const respond = Effect.fnUntraced(function* (request: IncomingMessage, response: ServerResponse) {
+          if (!mayEnter(request)) return yield* stranger
           const url = yield* Effect.try({
             try: () => new URL(request.url ?? "/", "http://daemon"),
             catch: () => badInput("the address cannot be read")
@@ -71,11 +81,16 @@ export class Server extends Context.Service<Server, { readonly idleMs: Effect.Ef
           }
         )
         server.maxConnections = 64
-        yield* Effect.acquireRelease(listen(server, socketPath), () =>
+        server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+          socket.on("error", () => {})
+          if (mayEnter(request) && request.url === uplinkPath) uplink.accept(request, socket, head)
+          else socket.end(`HTTP/1.1 ${mayEnter(request) ? "404 Not Found" : "401 Unauthorized"}\r\nconnection: close\r\n\r\n`)
+        })
+        yield* Effect.acquireRelease(listen(server, door), () =>
           Effect.sync(() => {
             server.close()
             server.closeAllConnections()
-            rmSync(socketPath, { force: true })
+            if ("socketPath" in door) rmSync(door.socketPath, { force: true })
           })
         )
         return { idleMs: Effect.sync(() => (open > 0 ? 0 : clock.currentTimeMillisUnsafe() - heardAt)) }
@@ -83,15 +98,36 @@ export class Server extends Context.Service<Server, { readonly idleMs: Effect.Ef
     )
 }
 
-const listen = (server: http.Server, socketPath: string) =>
+const stranger = new Refusal({
+  status: 401,
+  reason: "unauthorized",
+  message: "this port answers its host alone, which shows a secret",
+  final: true
+})
+
+const doorkeeper = (door: Door): ((request: IncomingMessage) => boolean) => {
+  // Whoever can reach the socket may use it.
+  if ("socketPath" in door) return () => true
+  const expected = Buffer.from(door.secretSha256, "hex")
+  return ({ headers: { authorization = "" } }) => {
+    const shown = createHash("sha256")
+      .update(authorization.replace(/^Bearer /, ""))
+      .digest()
+    return shown.length === expected.length && timingSafeEqual(shown, expected)
+  }
+}
+
+const listen = (server: http.Server, door: Door) =>
   Effect.callback<void, Refusal>((resume) => {
+    const name = "socketPath" in door ? door.socketPath : `port ${door.port}`
     server.once("error", (error) =>
-      resume(Effect.fail(cannot("listen-failed", `${socketPath} cannot be listened on: ${error.message}`)))
+      resume(Effect.fail(cannot("listen-failed", `${name} cannot be listened on: ${error.message}`)))
     )
+    if ("port" in door) return void server.listen(door.port, () => resume(Effect.void))
     // What is there was left by a daemon that was killed: a sandbox runs one at a time.
-    rmSync(socketPath, { force: true })
-    mkdirSync(dirname(socketPath), { recursive: true })
-    server.listen(socketPath, () => resume(Effect.void))
+    rmSync(door.socketPath, { force: true })
+    mkdirSync(dirname(door.socketPath), { recursive: true })
+    server.listen(door.socketPath, () => resume(Effect.void))
   })
 
 const find = (routes: ReadonlyArray<Route>, method: string, path: string) =>

@@ -59,25 +59,20 @@ interface StartOptions {
   readonly command?: ReadonlyArray<string>
 }
 
-export const startDaemon = Effect.fnUntraced(function* ({ limits = {}, directory, args = [], command }: StartOptions = {}) {
-  const at = directory ?? (yield* temporary)
-  const [socketPath, workspace, home] = ["daemon.sock", "workspace", "home"].map((name) => join(at, name)) as [
-    string,
-    string,
-    string
-  ]
-  mkdirSync(home, { recursive: true })
+/** The process alone: what it is asked, and how it is reached, is the caller's. */
+export const spawnDaemon = Effect.fnUntraced(function* (
+  args: ReadonlyArray<string>,
+  home: string,
+  limits: Partial<Limits> = {},
+  command?: ReadonlyArray<string>
+) {
   const files = yield* Effect.promise(programs)
-  const places = ["--socket", socketPath, "--workspace", workspace, "--home", home]
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
       spawn(
         process.execPath,
-        [...(command ?? [files.daemon, "--program", files.agent, "--limits", JSON.stringify(limits)]), ...places, ...args],
-        {
-          stdio: ["ignore", "pipe", "pipe"],
-          env: { PATH: process.env["PATH"], HOME: home, TMPDIR: tmpdir() }
-        }
+        [...(command ?? [files.daemon, "--program", files.agent, "--limits", JSON.stringify(limits)]), ...args],
+        { stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"], HOME: home, TMPDIR: tmpdir() } }
       )
     ),
     (child) =>
@@ -88,11 +83,24 @@ export const startDaemon = Effect.fnUntraced(function* ({ limits = {}, directory
   )
   let log = ""
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (log += text))
+  return { child, log: () => log }
+})
+
+export const startDaemon = Effect.fnUntraced(function* ({ limits = {}, directory, args = [], command }: StartOptions = {}) {
+  const at = directory ?? (yield* temporary)
+  const [socketPath, workspace, home] = ["daemon.sock", "workspace", "home"].map((name) => join(at, name)) as [
+    string,
+    string,
+    string
+  ]
+  mkdirSync(home, { recursive: true })
+  const places = ["--socket", socketPath, "--workspace", workspace, "--home", home]
+  const { child, log } = yield* spawnDaemon([...places, ...args], home, limits, command)
   const client = yield* clientOf(socketPath)
   yield* client.health(sandboxId).pipe(
     Effect.retry({ schedule: Schedule.spaced(30), while: () => child.exitCode === null }),
     Effect.timeout(waitMs),
-    Effect.mapError((error) => new Error(`the daemon did not start (${error.message}): ${log}`))
+    Effect.mapError((error) => new Error(`the daemon did not start (${error.message}): ${log()}`))
   )
   const daemon: Daemon = {
     client,
@@ -101,7 +109,7 @@ export const startDaemon = Effect.fnUntraced(function* ({ limits = {}, directory
     workspace,
     home,
     pid: child.pid!,
-    log: () => log,
+    log,
     exited: exitOf(child)
   }
   return daemon
@@ -123,6 +131,9 @@ export const agent = (changes: Partial<Parameters<Client["startAgent"]>[1]> = {}
   name: "scripted",
   command: scripted(),
   env: {},
+  model: null,
+  modelOption: "{model}",
+  mode: null,
   permissions: "allow" as const,
   agentSession: null,
   ...changes

@@ -30,7 +30,9 @@ const homesOf: Record<string, ReadonlyArray<string>> = {
   postgres: ["adapters/postgres/"],
   "uWebSockets.js": ["adapters/gateway/"],
   "@agentclientprotocol/sdk": ["adapters/agent/", "cli/daemon/"],
-  ws: ["adapters/gateway/", "cli/"]
+  ws: ["adapters/gateway/", "adapters/sandbox/", "cli/"],
+  e2b: ["adapters/sandbox/e2b/"],
+  elkjs: ["adapters/chart/"]
 }
 
 export const linesMax = 300
