@@ -11,6 +11,7 @@ import { actor } from "./commands/actor.ts"
 import { agent } from "./commands/agent.ts"
 import { configurations } from "./commands/configurations.ts"
 import { daemon } from "./commands/daemon.ts"
+import { machines } from "./commands/machines.ts"
 import { organisations } from "./commands/organisations.ts"
 import { repos } from "./commands/repos.ts"
 import { serve } from "./commands/serve.ts"
@@ -25,7 +26,20 @@ const root = Command.make("proliferate").pipe(
   Command.withDescription(
     "Runs coding agents in the background for a team. The server is found by PROLIFERATE_URL (http://127.0.0.1:8787 if unset); the token is PROLIFERATE_TOKEN or the file ~/.config/proliferate/token."
   ),
-  Command.withSubcommands([serve, whoami, sessions, repos, configurations, organisations, users, tokens, actor, daemon, agent]),
+  Command.withSubcommands([
+    serve,
+    whoami,
+    sessions,
+    repos,
+    configurations,
+    organisations,
+    users,
+    tokens,
+    actor,
+    machines,
+    daemon,
+    agent
+  ]),
   Command.withGlobalFlags([Json]),
   Command.withExamples([
     { command: "proliferate repos add https://github.com/acme/web.git", description: "1. Register a repository" },

@@ -35,7 +35,9 @@ it("teaches every command: what it is for, its flags, and examples where its nam
     "configurations list",
     "actor show",
     "actor history",
-    "actor release"
+    "actor release",
+    "machines list",
+    "machines render"
   ])
     expect(names).toContain(name)
   // The daemon and the scripted agent are for hosts, not for people.

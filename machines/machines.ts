@@ -1,0 +1,16 @@
+/** Every machine there is, by name, with what its drawing needs to know of it. A new machine is registered here and nowhere else. */
+import type { Charted } from "./chart.ts"
+import { commands } from "./session/context.ts"
+import { SessionRequest } from "./session/events.ts"
+import { sessionMachine } from "./session.ts"
+
+export const machines: Readonly<Record<string, Charted & { readonly about: string }>> = {
+  session: {
+    about: "one agent in one sandbox, from its first prompt to its end",
+    machine: sessionMachine,
+    requests: new Set(SessionRequest.members.map(({ fields }) => fields.type.schema.literal)),
+    identities: new Set(["isThisBoot", "isThisTurn", "isThisCapture", "isOurs", "isOpenQuestion", "isQueued", "isNewPrompt"]),
+    commands: Object.keys(commands),
+    variants: { attended: { attended: true }, unattended: { attended: false } }
+  }
+}
