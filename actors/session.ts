@@ -65,24 +65,30 @@ const commands: SessionHands = {
       )
     ),
 
-  startAgent: ({ boot, sandboxId, agent, agentSession }) =>
+  startAgent: ({ boot, sandboxId, agent, agentSession }, _key, { org, id }: Address) =>
     Effect.gen(function* () {
-      const { command, env } = yield* Agents.use((agents) => agents.find(agent.name))
+      const { name, permissions, model = null } = agent
+      const start = yield* Agents.use((agents) => agents.start({ name, permissions, model, org, sessionId: id }))
       const ready = yield* Daemons.use((daemons) =>
-        daemons.startAgent(sandboxId, { boot, name: agent.name, command, env, permissions: agent.permissions, agentSession })
+        daemons.startAgent(sandboxId, { ...start, boot, name, permissions, agentSession })
       )
       return { type: "agent.ready" as const, boot, sandboxId, agentSession: ready.agentSession, remembers: ready.remembers }
     }).pipe(
       Effect.catchTags({
         DaemonError: ({ reason, message, final }) =>
           Effect.succeed({ type: "agent.failed" as const, boot, sandboxId, final, reason, message }),
-        UnknownAgent: ({ message }) =>
-          Effect.succeed({ type: "agent.failed" as const, boot, sandboxId, final: true, reason: "unknown-agent", message })
+        AgentError: ({ reason, message }) =>
+          Effect.succeed({ type: "agent.failed" as const, boot, sandboxId, final: true, reason: `agent-${reason}`, message })
       })
     ),
 
-  startTurn: ({ boot, sandboxId, turnId, text }) =>
-    Daemons.use((daemons) => daemons.startTurn(sandboxId, { boot, turnId, text })).pipe(
+  startTurn: ({ boot, sandboxId, turnId, text, model = null }) =>
+    Effect.gen(function* () {
+      const daemons = yield* Daemons
+      // It was started with the model of its time; this costs nothing where that is the session's still.
+      if (model !== null) yield* daemons.useModel(sandboxId, { boot, model })
+      yield* daemons.startTurn(sandboxId, { boot, turnId, text })
+    }).pipe(
       Effect.retry(patiently),
       Effect.catchTag("DaemonError", ({ reason, message }) =>
         Effect.succeed({ type: "turn.failed" as const, turnId, reason, message })

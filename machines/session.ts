@@ -42,6 +42,7 @@ export const sessionMachine = session.createMachine({
     prompt: { guard: "isNewPrompt", actions: ["enqueue", "tellQueue"] },
     unqueue: { guard: "isQueued", actions: ["unqueue", "tellQueue"] },
     rename: { actions: "rename" },
+    switch: { actions: "switchModel" },
     stop: { target: ".stopping", actions: explained("manual") },
     "link.lost": { guard: "isOurs", actions: "noteLinkLost" },
     "link.connected": { guard: "isOurs", actions: "noteLinkConnected" },
@@ -121,6 +122,7 @@ export const sessionMachine = session.createMachine({
       on: {
         prompt: {},
         stop: {},
+        switch: {},
         "sandbox.destroyed": { guard: "isOurs", target: "stopped" }
       }
     },
@@ -129,7 +131,7 @@ export const sessionMachine = session.createMachine({
     stopped: {
       tags: "final",
       entry: ["letGo", "discardLastSnapshot"],
-      on: { prompt: {}, stop: {}, rename: {} }
+      on: { prompt: {}, stop: {}, rename: {}, switch: {} }
     }
   }
 })

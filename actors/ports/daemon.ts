@@ -5,6 +5,7 @@
  *   GET  /v1/health                → Health
  *   POST /v1/workspace  Workspace  → WorkspaceReady     clones or refreshes; returns when done; same boot, same answer
  *   POST /v1/agent      StartAgent → AgentReady         starts or finds this boot's agent
+ *   POST /v1/model      UseModel   → 200 {}             nothing to do if it has it; an agent that cannot switch is started anew
  *   POST /v1/turns      StartTurn  → 202 {}             returns at once; a known turnId is not started again
  *   POST /v1/turns/:turnId/cancel  → 202 {}
  *   POST /v1/questions/:questionId Answer → 202 {}
@@ -61,16 +62,34 @@ export const StartAgent = Schema.Struct({
   boot: Schema.Int,
   /** For people, in every event: `scripted`. */
   name: Schema.String,
-  /** An ACP command line, with `{proliferate}` for the daemon's own bundle and `{node}` for its node. */
+  /**
+   * An ACP command line and its environment, with `{proliferate}` for the daemon's own bundle, `{node}` for its node, `{agents}` for
+   * where installed agents are, and `{model}`.
+   */
   command: Schema.Array(Schema.String),
   env: Schema.Record(Schema.String, Schema.String),
+  /** What `{model}` stands for; null: the agent knows by itself. */
+  model: Schema.NullOr(Schema.String),
+  /** What the agent calls a model among its options, such as `proliferate/{model}`. */
+  modelOption: Schema.String,
+  /** The session mode to choose, if the agent offers it. */
+  mode: Schema.NullOr(Schema.String),
   permissions: Schema.Literals(["allow", "ask"]),
   agentSession: Schema.NullOr(Schema.String)
 })
 
 /** `remembers`: the earlier conversation was loaded. */
-export const AgentReady = Schema.Struct({ agentSession: Schema.String, remembers: Schema.Boolean, readyMs: Schema.Finite })
+export const AgentReady = Schema.Struct({
+  agentSession: Schema.String,
+  remembers: Schema.Boolean,
+  readyMs: Schema.Finite,
+  /** As it names itself: `OpenCode 1.18.33`. */
+  program: Schema.String,
+  /** What of ACP it can do beyond prompts of text: `load`, `images`, `files`. */
+  abilities: Schema.Array(Schema.String)
+})
 
+export const UseModel = Schema.Struct({ boot: Schema.Int, model: Schema.String })
 export const StartTurn = Schema.Struct({ boot: Schema.Int, turnId: Schema.String, text: Schema.String })
 /** `daemonId`: whose numbers these are, so that a late acknowledgement never frees what a newer daemon has not told yet. */
 export const Ack = Schema.Struct({ daemonId: Schema.String, seq: Schema.Int })
@@ -114,6 +133,7 @@ export const Diff = Schema.Struct({
  *   question.closed {turnId, questionId, optionId|null}
  *   turn.finished   {turnId, stopReason, message?}   also "failed" when the agent answered with an error, "crashed" when it
  *                   died in it: then after its agent.exited, so that nobody starts the next turn on a dead agent
+ *   commands        {commands: [{name, description}]}     what the agent takes after a slash
  *   workspace       {path, step, message}    progress of clone and refresh
  *   log             {stream: "stderr", text} what the agent says beside the protocol, at most 64 KB a turn
  */

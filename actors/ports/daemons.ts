@@ -10,6 +10,7 @@ import type {
   Health,
   StartAgent,
   StartTurn,
+  UseModel,
   Workspace,
   WorkspaceReady
 } from "./daemon.ts"
@@ -35,6 +36,8 @@ export class Daemons extends Context.Service<
     ) => Effect.Effect<typeof WorkspaceReady.Type, DaemonError>
     /** Up to 60 s. */
     readonly startAgent: (sandboxId: string, agent: typeof StartAgent.Type) => Effect.Effect<typeof AgentReady.Type, DaemonError>
+    /** Up to 60 s: an agent that cannot switch is started anew, with its conversation. */
+    readonly useModel: (sandboxId: string, use: typeof UseModel.Type) => Effect.Effect<void, DaemonError>
     readonly startTurn: (sandboxId: string, turn: typeof StartTurn.Type) => Effect.Effect<void, DaemonError>
     readonly cancelTurn: (sandboxId: string, turnId: string) => Effect.Effect<void, DaemonError>
     readonly answer: (sandboxId: string, questionId: string, answer: typeof Answer.Type) => Effect.Effect<void, DaemonError>

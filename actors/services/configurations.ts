@@ -1,7 +1,7 @@
 /** Configurations: which repositories a session holds and where, which agent works on them, and whether it asks before it acts. */
 import { Context, Effect, Layer, Schema } from "effect"
 import { newId } from "../../runtime/address.ts"
-import { Agents } from "../ports/agents.ts"
+import { Agents, agentDefault } from "../ports/agents.ts"
 import { type Configuration, Directory, type DirectoryError } from "../ports/directory.ts"
 import type { Pass } from "./access.ts"
 import { ServiceError } from "./error.ts"
@@ -9,8 +9,6 @@ import { Id, Name } from "./words.ts"
 
 /** More than a person keeps in mind; each is a clone that every session waits for. */
 const repositoriesMax = 20
-/** What a configuration that names no agent means; whether this host has it is asked when a session is made. */
-const agentDefault = "opencode"
 
 const Folder = Schema.String.check(
   Schema.isPattern(/^(\.|[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(\/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}){0,4})$/, {

@@ -21,6 +21,8 @@ const defaults = {
   sessionNewMs: 30_000,
   /** Replays the whole conversation. */
   sessionLoadMs: 60_000,
+  /** A mode or a model, of a conversation that is open. */
+  settingMs: 10_000,
   /** Some agents replay on after they said that they are done: wait for this much quiet. */
   loadQuietMs: 150,
   /** An agent that was told to end and has not is killed. */

@@ -1,6 +1,16 @@
 /** What can be asked of the daemon: the table of actors/ports/daemon.ts, bound to who does it. */
 import { Context, Deferred, Effect, Layer, type Schema } from "effect"
-import { Ack, Answer, Exec, type ExecResult, type Health, StartAgent, StartTurn, Workspace } from "../../actors/ports/daemon.ts"
+import {
+  Ack,
+  Answer,
+  Exec,
+  type ExecResult,
+  type Health,
+  StartAgent,
+  StartTurn,
+  UseModel,
+  Workspace
+} from "../../actors/ports/daemon.ts"
 import manifest from "../../package.json" with { type: "json" }
 import { Agents } from "./agents.ts"
 import { diff } from "./diff.ts"
@@ -93,6 +103,7 @@ export class Routes extends Context.Service<Routes, ReadonlyArray<Route>>()("pro
         get("/v1/diff", 2 * limits.gitMs, Effect.provide(diff, context)),
         post("/v1/workspace", Workspace, 200, 3 * limits.fetchMs, workspaces.prepare),
         post("/v1/agent", StartAgent, 200, startingMs, agents.start),
+        post("/v1/model", UseModel, 200, startingMs, agents.useModel),
         post("/v1/turns", StartTurn, 202, 5_000, agents.startTurn),
         post("/v1/turns/:turnId/cancel", null, 202, 5_000, (_, { turnId }) => agents.turns.cancel(turnId!)),
         post("/v1/questions/:questionId", Answer, 202, 5_000, ({ optionId }, { questionId }) =>

@@ -75,7 +75,7 @@ export const commands = {
   reviveSandbox: command<{ boot: number; sandboxId: string }>(),
   prepareWorkspace: command<{ boot: number; sandboxId: string; configurationId: string; restored: boolean }>(),
   startAgent: command<{ boot: number; sandboxId: string; agent: AgentChoice; agentSession: string | null }>(),
-  startTurn: command<{ boot: number; sandboxId: string; turnId: string; text: string }>(),
+  startTurn: command<{ boot: number; sandboxId: string; turnId: string; text: string; model?: string | null }>(),
   cancelTurn: command<{ sandboxId: string; turnId: string }>(),
   /** `optionId` null: cancelled, nobody answered. */
   answerQuestion: command<{ sandboxId: string; questionId: string; optionId: string | null }>(),

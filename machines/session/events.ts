@@ -15,10 +15,14 @@ const Text = Schema.String.check(
 )
 const Short = Schema.String.check(Schema.isMaxLength(500), noNul)
 
+const Model = Short.check(Schema.isMinLength(1, { message: "must not be empty" }))
+
 export const AgentChoice = Schema.Struct({
   /** Name in the table of agents, such as `scripted`. */
   name: Short,
-  permissions: Schema.Literals(["allow", "ask"])
+  permissions: Schema.Literals(["allow", "ask"]),
+  /** What it thinks with; absent or null where the agent knows by itself. */
+  model: Schema.optionalKey(Schema.NullOr(Model))
 })
 export type AgentChoice = typeof AgentChoice.Type
 
@@ -37,6 +41,8 @@ export const SessionRequest = Schema.Union([
   Schema.Struct({ type: Schema.tag("interrupt") }),
   Schema.Struct({ type: Schema.tag("answer"), questionId: Id, optionId: Id }),
   Schema.Struct({ type: Schema.tag("rename"), title: Short }),
+  /** To another model, from the next turn on. */
+  Schema.Struct({ type: Schema.tag("switch"), model: Model }),
   Schema.Struct({ type: Schema.tag("pause"), why: Schema.Literals(["manual", "shutdown"]) }),
   Schema.Struct({ type: Schema.tag("resume") }),
   Schema.Struct({ type: Schema.tag("stop") })

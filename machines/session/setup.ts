@@ -66,6 +66,11 @@ export const session = setup({
       enqueue.assign({ title: event.title })
       enqueue.emit(notice("title", { title: event.title }))
     }),
+    switchModel: doing(({ context, event, enqueue }) => {
+      assert(event.type === "switch")
+      enqueue.assign({ agent: { ...context.agent, model: event.model } })
+      enqueue.emit(notice("model", { model: event.model }))
+    }),
 
     enqueue: doing(({ context, event, enqueue }) => {
       assert(event.type === "prompt")
@@ -94,9 +99,10 @@ export const session = setup({
       const turn = context.queue[0]
       assert(turn !== undefined, "S2: a turn needs a prompt")
       const { promptId: turnId, text } = turn
+      const { model = null } = context.agent
       enqueue.assign({ turn, queue: withoutFirst(context.queue) })
       enqueue.emit(notice("turn.opened", { turnId }))
-      enqueue({ type: "startTurn", params: { boot: context.boot, ...sandboxOf({ context }), turnId, text } })
+      enqueue({ type: "startTurn", params: { boot: context.boot, ...sandboxOf({ context }), turnId, text, model } })
     }),
     endTurn: doing((args, { stopReason, message }: { stopReason: string; message?: string }) =>
       closeTurn(args, stopReason, message)

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Agents } from "../../actors/ports/agents.ts"
-import * as AgentTable from "../../adapters/agent/agents.ts"
+import { agentTable } from "../support/agents.ts"
 import { sources } from "./programs.ts"
 import { agent, listen, sandboxId, startDaemon, steps, temporary } from "./support.ts"
 
@@ -18,13 +18,15 @@ it.live("the bundle alone runs a daemon, which runs the scripted agent from the 
     copyFileSync(join(root, "cli/dist/proliferate.mjs"), bundle)
     const { client } = yield* startDaemon({ command: [bundle, "daemon"] })
     const ear = yield* listen(client)
-    const { command, env } = yield* Agents.use(({ find }) => find("scripted"))
+    const { command, env } = yield* Agents.use(({ start }) =>
+      start({ name: "scripted", permissions: "allow", model: null, org: "org_1", sessionId: "ses_1" })
+    )
     yield* client.startAgent(sandboxId, agent({ command: [...command], env }))
     yield* client.startTurn(sandboxId, { boot: 1, turnId: "t1", text: steps({ say: "hello" }, { run: "node --version" }) })
     yield* ear.finished("t1")
     assert.strictEqual(ear.said("t1"), "hello\n\n")
     assert.strictEqual(ear.of("tool").at(-1)!.body["output"], `${process.version}\n\nexit code 0`)
-  }).pipe(Effect.provide(AgentTable.layer))
+  }).pipe(Effect.provide(agentTable()))
 )
 
 it.live("the sources run as they are", () =>

@@ -5,8 +5,6 @@ import net from "node:net"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Agents } from "../../actors/ports/agents.ts"
-import * as AgentTable from "../../adapters/agent/agents.ts"
 import { firstFailure } from "../../adapters/agent/scripted/failure.ts"
 import { run } from "../../cli/daemon/run.ts"
 import { git, gitServer, makeRepository } from "./git-server.ts"
@@ -141,17 +139,6 @@ it("reads the first failure out of what node prints", () => {
   assert.deepStrictEqual(firstFailure(printed), { name: "adds up", file: "test/a.js", line: 10, expected: "2", actual: "1" })
   assert.isNull(firstFailure("everything is fine"))
 })
-
-it.effect("knows its agents by name, and names them when asked for another", () =>
-  Effect.gen(function* () {
-    const { find, names } = yield* Agents
-    assert.deepStrictEqual(names, ["scripted"])
-    assert.deepStrictEqual((yield* find("scripted")).command, ["{node}", "{proliferate}", "agent", "scripted"])
-    for (const name of ["cloude", "constructor"]) {
-      assert.strictEqual((yield* Effect.flip(find(name))).message, `there is no agent "${name}"; there is: scripted`)
-    }
-  }).pipe(Effect.provide(AgentTable.layer))
-)
 
 it.live("the way out of a sandbox leads to the proxy's socket, and nowhere where there is none", () =>
   Effect.gen(function* () {

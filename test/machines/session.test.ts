@@ -58,7 +58,7 @@ describe("a session's day", () => {
     session = play(session, agentReady)
     assert.strictEqual(at(session), busy)
     assert.deepStrictEqual(session.last.commands, [
-      { name: "startTurn", params: { boot: 1, sandboxId: "sbx_1", turnId: "p1", text: "do p1" } }
+      { name: "startTurn", params: { boot: 1, sandboxId: "sbx_1", turnId: "p1", text: "do p1", model: null } }
     ])
     session = play(session, finished("p1"))
     assert.strictEqual(at(session), idle)
@@ -125,6 +125,22 @@ describe("a session's day", () => {
     assert.strictEqual(at(play(begin(), passes("pendingDeadline"))), "stopped")
     assert.strictEqual(at(play(paused(), passes("pausedDeadline"))), "stopped")
     assert.strictEqual(at(play(begin(), start, sandboxFailed(true), passes("failedDeadline"))), "stopped")
+  })
+
+  it("is switched to another model at any time, which its next turn and its next boot have", () => {
+    let session = play(working(), { type: "switch", model: "larger" })
+    assert.strictEqual(at(session), busy)
+    assert.deepStrictEqual(session.last.commands, [])
+    assert.deepStrictEqual(told(session, "model"), [{ model: "larger" }])
+    session = play(session, prompt("p2"), finished("p1"))
+    assert.deepInclude(session.last.commands[0], {
+      name: "startTurn",
+      params: { boot: 1, sandboxId: "sbx_1", turnId: "p2", text: "do p2", model: "larger" }
+    })
+    session = play(session, { type: "turn.failed", turnId: "p2", reason: "model-fixed", message: "it cannot" })
+    session = play(session, sandboxReady("sbx_1"), workspaceReady)
+    assert.deepInclude(session.last.commands[0]!.params, { agent: { name: "scripted", permissions: "ask", model: "larger" } })
+    refuses(play(begin(), stop), { type: "switch", model: "late" })
   })
 
   it("can be renamed until it is stopped", () => {

@@ -3,7 +3,7 @@
  * twice or late, and its answer may be lost after the work was done; a node that dies has still sent what it sent.
  */
 import { Context, Effect, Stream } from "effect"
-import { Agents, UnknownAgent } from "../../actors/ports/agents.ts"
+import { AgentError, Agents } from "../../actors/ports/agents.ts"
 import { type DaemonError, Daemons } from "../../actors/ports/daemons.ts"
 import { SandboxError, Sandboxes } from "../../actors/ports/sandboxes.ts"
 import { WorkspaceError, Workspaces } from "../../actors/services/workspaces.ts"
@@ -99,8 +99,15 @@ export const daemonsOver = (lane: Lane, world: World): Daemons["Service"] => {
     startAgent: (sandboxId, { boot, agentSession }) =>
       Effect.map(
         call(sandboxId, (daemon) => daemon.startAgent(boot, agentSession)),
-        (agent) => ({ agentSession: agent.agentSession, remembers: agent.agentSession === agentSession, readyMs: 1 })
+        (agent) => ({
+          agentSession: agent.agentSession,
+          remembers: agent.agentSession === agentSession,
+          readyMs: 1,
+          program: "",
+          abilities: []
+        })
       ),
+    useModel: () => Effect.void,
     startTurn: (sandboxId, { boot, turnId }) => told(sandboxId, (daemon) => daemon.startTurn(boot, turnId)),
     cancelTurn: (sandboxId, turnId) => told(sandboxId, (daemon) => daemon.cancel(turnId)),
     answer: (sandboxId, questionId, { optionId }) => told(sandboxId, (daemon) => daemon.answer(questionId, optionId)),
@@ -139,11 +146,14 @@ export const worldContext = (lane: Lane, world: World): Context.Context<Sandboxe
     Context.add(Sandboxes, sandboxesOver(lane, world)),
     Context.add(Daemons, daemonsOver(lane, world)),
     Context.add(Agents, {
-      names: ["scripted"],
-      find: (name) =>
+      all: Effect.succeed([]),
+      find: (name) => Effect.fail(new AgentError({ reason: "unknown", message: `nobody asks for ${name}` })),
+      choose: (_, model) => Effect.succeed(model),
+      start: ({ name, model }) =>
         name === "scripted"
-          ? Effect.succeed({ command: ["agent"], env: {}, title: "Scripted" })
-          : Effect.fail(new UnknownAgent({ message: `there is no agent ${name}` }))
+          ? Effect.succeed({ command: ["agent"], env: {}, model, modelOption: "{model}", mode: null })
+          : Effect.fail(new AgentError({ reason: "unknown", message: `there is no agent ${name}` })),
+      install: () => Effect.void
     }),
     Context.add(Workspaces, {
       plan: () =>

@@ -18,7 +18,6 @@ import { Repositories } from "../../actors/services/repositories.ts"
 import { Sessions } from "../../actors/services/sessions.ts"
 import { Workspaces } from "../../actors/services/workspaces.ts"
 import { sessionActor } from "../../actors/session.ts"
-import * as AgentTable from "../../adapters/agent/agents.ts"
 import { Api } from "../../adapters/gateway/http.ts"
 import { Gateway } from "../../adapters/gateway/server.ts"
 import type { Transport } from "../../adapters/gateway/transport.ts"
@@ -32,8 +31,10 @@ import * as CredentialFiles from "../../adapters/secrets/file.ts"
 import { Committer } from "../../runtime/committer.ts"
 import type { FeedEvent } from "../../runtime/feed.ts"
 import { Feeds } from "../../runtime/feeds.ts"
+import * as LocalCoordination from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
+import { agentTable } from "./agents.ts"
 
 const git = (cwd: string, ...args: ReadonlyArray<string>) =>
   execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main", ...args], {
@@ -76,7 +77,8 @@ const obliging = Layer.mergeAll(
     Daemons.of({
       health: () => Effect.succeed({ daemonId: "d", version: "1", boot: 1, turnId: null, lastSeq: 0 }),
       prepare: () => Effect.succeed({ repositories: [] }),
-      startAgent: () => Effect.succeed({ agentSession: "as_1", remembers: false, readyMs: 1 }),
+      startAgent: () => Effect.succeed({ agentSession: "as_1", remembers: false, readyMs: 1, program: "", abilities: [] }),
+      useModel: () => Effect.void,
       startTurn: () => Effect.void,
       cancelTurn: () => Effect.void,
       answer: () => Effect.void,
@@ -87,7 +89,7 @@ const obliging = Layer.mergeAll(
       ack: () => Effect.void
     })
   ),
-  AgentTable.layer
+  agentTable()
 )
 
 export interface GatewayTest {
@@ -115,7 +117,7 @@ const layerOf = (directory: string, { port = 0, transport, disturb }: GatewayTes
     Layer.provideMerge(Api.layer),
     Layer.provideMerge(services),
     Layer.provideMerge(localRouter([sessionActor])),
-    Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds)),
+    Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer))),
     Layer.provideMerge(Layer.merge(Workspaces.layer, obliging)),
     Layer.provideMerge(records),
     Layer.fresh

@@ -24,6 +24,7 @@ const requests: ReadonlyArray<SessionEvent> = [
   { type: "interrupt" },
   ...["q1", "q2"].map((questionId): SessionEvent => ({ type: "answer", questionId, optionId: "yes" })),
   { type: "rename", title: "a title" },
+  { type: "switch", model: "another" },
   { type: "pause", why: "manual" },
   { type: "resume" },
   { type: "stop" }
