@@ -26,16 +26,20 @@ import * as DaemonClient from "../adapters/daemon/client.ts"
 import { Api } from "../adapters/gateway/http.ts"
 import { Gateway } from "../adapters/gateway/server.ts"
 import * as GitProbe from "../adapters/git/probe.ts"
+import * as PostgresCoordination from "../adapters/postgres/coordination.ts"
 import * as PostgresDirectory from "../adapters/postgres/directory.ts"
 import { layerEmbedded } from "../adapters/postgres/embedded.ts"
 import * as PostgresFeed from "../adapters/postgres/feed.ts"
 import * as PostgresJournal from "../adapters/postgres/journal.ts"
 import { migrated } from "../adapters/postgres/migrate.ts"
 import * as Pool from "../adapters/postgres/pool.ts"
+import * as RedisCoordination from "../adapters/redis/coordination.ts"
 import { LocalSandboxes } from "../adapters/sandbox/local/local.ts"
 import * as CredentialFiles from "../adapters/secrets/file.ts"
 import { Committer } from "../runtime/committer.ts"
+import { Coordination } from "../runtime/coordination.ts"
 import { Journal } from "../runtime/journal.ts"
+import * as LocalCoordination from "../runtime/local-coordination.ts"
 import { localFeeds } from "../runtime/local-feeds.ts"
 import { localRouter } from "../runtime/local-router.ts"
 import { openDataDirectory } from "./data-directory.ts"
@@ -44,7 +48,8 @@ import { restAll, resumeAll } from "./shutdown.ts"
 import { isolationText, requireLoopback } from "./unsafe.ts"
 
 const program = Effect.gen(function* () {
-  const { host, port, dataDir, agentsDir: agentsGiven, databaseUrl, isolation, nested, json } = yield* settings
+  const { host, port, dataDir, agentsDir: agentsGiven, databaseUrl, isolation, nested, json, redisUrl, coordination } =
+    yield* settings
   yield* requireLoopback(isolation, host)
   const hostKey = yield* openDataDirectory(dataDir)
 
@@ -77,8 +82,11 @@ const program = Effect.gen(function* () {
     ),
     Layer.provide(proxy.layer)
   )
+  const alone = coordination === "postgres" ? PostgresCoordination.layer : LocalCoordination.layer
+  const coordinated = redisUrl === null ? alone : RedisCoordination.layer(Redacted.value(redisUrl))
   const actors = localRouter([sessionActor]).pipe(
     Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds)),
+    Layer.provideMerge(coordinated),
     Layer.provideMerge(hands)
   )
   const services = Layer.mergeAll(
@@ -149,7 +157,7 @@ const greet = Effect.fnUntraced(function* ({ json, database }: { readonly json: 
   })
   const token = founded?.token.secret ?? null
   if (isolation === "unsafe") yield* Console.error(`proliferate: isolation is ${isolationText(isolation)}`)
-  const coordination = "in this process"
+  const { name: coordination } = yield* Coordination
   if (json) return yield* Console.log(JSON.stringify({ url, token, transport, isolation, database, coordination }))
   yield* Console.log(
     [

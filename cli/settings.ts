@@ -13,6 +13,10 @@ export const settings = Config.all({
   /** Where agents are installed; several servers may share one. */
   agentsDir: Config.String("PROLIFERATE_AGENTS_DIR").pipe(Config.option, Config.map(Option.getOrNull)),
   databaseUrl: Config.Redacted("DATABASE_URL").pipe(Config.option, Config.map(Option.getOrNull)),
+  /** What several servers share, to be fair and quick. */
+  redisUrl: Config.Redacted("REDIS_URL").pipe(Config.option, Config.map(Option.getOrNull)),
+  /** The same without a Redis: one server needs nothing, several on one database have that. */
+  coordination: Config.Literals(["process", "postgres"], "PROLIFERATE_COORDINATION").pipe(Config.withDefault("process" as const)),
   /** Insist on one way to isolate sandboxes; `unsafe`: do not. */
   isolation: Config.Literals(["bubblewrap", "util-linux", "unsafe"], "PROLIFERATE_ISOLATION").pipe(
     Config.option,

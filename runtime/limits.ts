@@ -45,6 +45,8 @@ export const feedRingEventsMax = 1_024
 export const feedRingCharactersMax = 1_048_576
 /** A watcher that hears nothing looks this often at what other hosts have stored. */
 export const feedLookMs = 10_000
+/** Homes that are looked at, or spoken of to other servers, at once: each asks the store or the coordination. */
+export const feedCallsMax = 8
 /** Feed events of a home kept at all: older ones are an announced gap. */
 export const feedEventsMax = 100_000
 /** Feed events in one storing statement. */
@@ -55,3 +57,9 @@ export const feedRetryMs = 250
 export const feedPendingEventsMax = 4_096
 /** Why something failed, in one place of the records. */
 export const reasonCharactersMax = 2_000
+/** What coordination may take of a request before it goes on without: a hundred times what a Redis next door takes. */
+export const coordinationAskMs = 500
+/** After coordination failed to answer it is left alone for this long, so that an outage slows few requests. */
+export const coordinationRestMs = 2_000
+/** Buckets of rates that a process keeps before it looks for those that are full again: 100 bytes each. */
+export const bucketsLookedOverMin = 10_000

@@ -1,13 +1,23 @@
 /**
  * The feeds of this process. What is published for a home waits in order, is stored in batches of at most 256, and only then is
  * seen; watchers read from a ring of the newest 1,024 and, below that, from the store. What another host stores is found by
- * looking, every 10 s, while somebody watches here.
+ * looking while somebody watches here: when it gives the word (runtime/coordination.ts), and every 10 s all the same.
  */
 import { Effect, Layer, Schedule } from "effect"
+import { Again } from "./again.ts"
+import { Coordination } from "./coordination.ts"
 import { type FeedEvent, FeedStore, type Home } from "./feed.ts"
 import { Hub } from "./feed-hub.ts"
 import { Feeds, type Page } from "./feeds.ts"
-import { feedBatchEventsMax, feedEventsMax, feedLookMs, feedPendingEventsMax, feedRetryMs, passivateAfterMs } from "./limits.ts"
+import {
+  feedBatchEventsMax,
+  feedCallsMax,
+  feedEventsMax,
+  feedLookMs,
+  feedPendingEventsMax,
+  feedRetryMs,
+  passivateAfterMs
+} from "./limits.ts"
 
 const trimEvery = 1_000
 
@@ -22,6 +32,7 @@ export const localFeeds = Layer.effect(
   Feeds,
   Effect.gen(function* () {
     const store = yield* FeedStore
+    const coordination = yield* Coordination
     const fork = Effect.runForkWith(yield* Effect.context<never>())
     const hubs = new Map<string, Hub>()
     const persistently = { while: () => true, schedule: Schedule.spaced(feedRetryMs) }
@@ -41,6 +52,21 @@ export const localFeeds = Layer.effect(
       if (hub.head === null) hub.learn(head)
       return hub.head ?? head
     })
+
+    const changed = new Set<string>()
+    /** A word to the other servers, which nobody waits for. */
+    const telling = new Again(
+      Effect.suspend(() => {
+        const names = [...changed]
+        changed.clear()
+        return Effect.forEach(names, (name) => coordination.publish("feed", name), { concurrency: feedCallsMax, discard: true })
+      }),
+      fork
+    )
+    const tellOthers = ({ org, id }: Home): void => {
+      changed.add(`${org}/${id}`)
+      telling.ask()
+    }
 
     /** Stores one batch; whatever goes wrong, what is stored is read again and the rest is tried again. */
     const storeSome = Effect.fnUntraced(function* (home: Home, hub: Hub) {
@@ -65,6 +91,7 @@ export const localFeeds = Layer.effect(
           )
         )
         hub.head = next
+        if (coordination.isShared) tellOthers(home)
         hub.keep(events.map((event, index) => ({ ...event, seq: head.seq + 1 + index })))
         if (hub.pending.length <= batch.length) hub.batchEvents = feedBatchEventsMax
       }
@@ -161,17 +188,35 @@ export const localFeeds = Layer.effect(
       if (hub.writing || hub.head !== known || head.seq === known?.seq) return
       hub.forget()
       hub.learn(head)
+      // What all who watch ask for next is read once.
+      const missed = known?.epoch === head.epoch ? head.seq - known.seq : Number.POSITIVE_INFINITY
+      if (missed <= feedBatchEventsMax) {
+        const events = yield* store.read(hub.home, head.seq - missed, missed)
+        if (hub.head === head && events.at(-1)?.seq === head.seq) hub.keep(events)
+      }
       hub.wake()
     })
-    yield* Effect.forkScoped(
-      Effect.suspend(() =>
-        Effect.forEach(
-          [...hubs.values()].filter(({ isWatched, writing }) => isWatched && !writing),
-          (hub) => Effect.ignore(look(hub)),
-          { discard: true }
-        )
-      ).pipe(Effect.repeat(Schedule.spaced(feedLookMs)))
+    const lookFor = (found: Iterable<Hub>) =>
+      Effect.forEach(
+        [...found].filter(({ isWatched, writing }) => isWatched && !writing),
+        (hub) => Effect.ignore(look(hub)),
+        { concurrency: feedCallsMax, discard: true }
+      )
+    yield* Effect.forkScoped(Effect.suspend(() => lookFor(hubs.values())).pipe(Effect.repeat(Schedule.spaced(feedLookMs))))
+
+    const spokenOf = new Set<Hub>()
+    const looking = new Again(
+      Effect.suspend(() => {
+        const found = [...spokenOf]
+        spokenOf.clear()
+        return lookFor(found)
+      }),
+      fork
     )
+    yield* coordination.subscribe("feed", (name) => {
+      for (const hub of name === null ? hubs.values() : [hubs.get(name)]) if (hub !== undefined) spokenOf.add(hub)
+      looking.ask()
+    })
 
     // Homes that nobody has asked for in a while leave memory; their feed is stored.
     yield* Effect.forkScoped(

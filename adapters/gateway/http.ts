@@ -1,14 +1,16 @@
 /**
  * One request, one answer, without a server: what the gateway does with a request from the network and the proxy with one from a
- * sandbox. Route, check, decode, use case, in this order, so that a stranger costs no parsing. It always answers, within 25 s.
+ * sandbox. Route, check, rate, decode, use case, in this order, so that a stranger costs no parsing. It always answers, within 25 s.
  */
 import { Cause, Clock, Context, Effect, Layer, Schema } from "effect"
 import { Access } from "../../actors/services/access.ts"
 import { decode } from "../../actors/services/decode.ts"
 import { Id } from "../../actors/services/words.ts"
 import { newId } from "../../runtime/address.ts"
+import type { Coordination } from "../../runtime/coordination.ts"
 import { parseBytes } from "./json.ts"
 import { type Failure, HttpError, internal, overdue, type Refusal, refusalOf } from "./problem.ts"
+import { withinRate } from "./rate.ts"
 import { type Reply, type Route, routes, type Services } from "./routes.ts"
 
 export interface Request {
@@ -112,7 +114,7 @@ const queryOf = Effect.fnUntraced(function* ({ query: schema }: Route, query: st
 
 const run = Effect.fnUntraced(function* (
   request: Request
-): Effect.fn.Return<Reply & { readonly allow?: string }, Failure, Services> {
+): Effect.fn.Return<Reply & { readonly allow?: string }, Failure, Services | Coordination> {
   const { place, found } = yield* find(request.path)
   const allow = [...place.methods.keys(), ...(place.methods.has("GET") ? ["HEAD"] : []), "OPTIONS"].join(", ")
   if (request.method === "OPTIONS") return { status: 204, body: undefined, allow }
@@ -125,6 +127,7 @@ const run = Effect.fnUntraced(function* (
     route.verb === null
       ? null
       : yield* access.check(tokenFrom(request.headers), route.verb, route.verb.startsWith("session.") ? params["id"] : undefined)
+  if (pass !== null) yield* withinRate(pass)
   const given = request.headers["idempotency-key"]
   const key =
     given === undefined
@@ -154,10 +157,10 @@ export const refuse = ({ problem, headers }: Refusal): Response => ({
 export class Api extends Context.Service<Api, { readonly handle: (request: Request) => Effect.Effect<Response> }>()(
   "proliferate/adapters/gateway/Api"
 ) {
-  static readonly layer: Layer.Layer<Api, never, Services> = Layer.effect(
+  static readonly layer: Layer.Layer<Api, never, Services | Coordination> = Layer.effect(
     Api,
     Effect.gen(function* () {
-      const services = yield* Effect.context<Services>()
+      const services = yield* Effect.context<Services | Coordination>()
 
       const handle = Effect.fn("Api.handle")(function* (request: Request) {
         const requestId = yield* newId("req")

@@ -1,11 +1,13 @@
 /**
- * Who watches which session, in this process. Joining and leaving is told to everyone who watches it, at most once in 50 ms, however
- * many come at once. Watching wakes no session: this knows sockets and nothing else.
+ * Who watches which session, on all servers. Joining and leaving is told to everyone who watches it, at most once in 50 ms, however
+ * many come at once. Each server says for itself who watches there, again every 10 s; of one that died it is forgotten after 30.
+ * Watching wakes no session: this knows sockets and nothing else.
  */
-import { Effect } from "effect"
+import { Effect, Schedule, Schema } from "effect"
+import { newId } from "../../runtime/address.ts"
+import { Coordination } from "../../runtime/coordination.ts"
 import { encode } from "./frames.ts"
-
-const tellAfterMs = 50
+import { tellWatchersAfterMs, watchersAgainMs, watchersForMs } from "./limits.ts"
 
 interface Watcher {
   /** Null: not a person, so not shown; told all the same. */
@@ -16,43 +18,110 @@ interface Watcher {
 interface Room {
   readonly watchers: Set<Watcher>
   isDue: boolean
+  /** Somebody came or left here, which the other servers do not know yet. */
+  isNews: boolean
+  /** The list as it was told last. */
+  told: string
 }
 
-const watchersIn = ({ watchers }: Room) => {
-  const sockets = new Map<string, number>()
-  for (const { user } of watchers) if (user !== null) sockets.set(user, (sockets.get(user) ?? 0) + 1)
-  return [...sockets].map(([user, count]) => ({ user, sockets: count }))
+const Counts = Schema.Record(Schema.String, Schema.Int)
+const decodeCounts = Schema.decodeUnknownOption(Schema.fromJsonString(Counts))
+
+const countsOf = ({ watchers }: Room): Record<string, number> => {
+  const sockets: Record<string, number> = {}
+  for (const { user } of watchers) if (user !== null) sockets[user] = (sockets[user] ?? 0) + 1
+  return sockets
 }
 
-export class Presence {
-  readonly #rooms = new Map<string, Room>()
-  readonly #fork: (effect: Effect.Effect<void>) => void
+export interface Presence {
+  /** Returns how to leave. `session` is `org/id`. */
+  readonly join: (session: string, watcher: Watcher) => () => void
+}
 
-  constructor(fork: (effect: Effect.Effect<void>) => void) {
-    this.#fork = fork
-  }
+export const makePresence = Effect.fnUntraced(function* (fork: (effect: Effect.Effect<void>) => void) {
+  const coordination = yield* Coordination
+  const server = yield* newId("srv")
+  const rooms = new Map<string, Room>()
+  const nameOf = (session: string) => `watchers/${session}`
 
-  /** Returns how to leave. */
-  join(session: string, watcher: Watcher): () => void {
-    const room = this.#rooms.get(session) ?? { watchers: new Set(), isDue: false }
-    this.#rooms.set(session, room)
-    room.watchers.add(watcher)
-    this.#announce(room)
-    return () => {
-      room.watchers.delete(watcher)
-      if (room.watchers.size === 0) this.#rooms.delete(session)
-      else this.#announce(room)
+  /** Sessions that the others know to be watched here. */
+  const known = new Set<string>()
+
+  const publish = (session: string): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      // The room of now: the one that was left empty may have been entered anew.
+      const room = rooms.get(session)
+      if (room === undefined) return known.delete(session) ? coordination.leave(nameOf(session), server) : Effect.void
+      known.add(session)
+      return coordination.enter(nameOf(session), { who: server, says: JSON.stringify(countsOf(room)) }, watchersForMs)
+    })
+  yield* Effect.addFinalizer(() =>
+    Effect.forEach([...known], (session) => coordination.leave(nameOf(session), server), { concurrency: 16, discard: true })
+  )
+
+  const tell = Effect.fnUntraced(function* (session: string, room: Room) {
+    room.isDue = false
+    const { isNews } = room
+    room.isNews = false
+    if (isNews) {
+      yield* publish(session)
+      yield* coordination.publish("watchers", session)
     }
-  }
+    if (room.watchers.size === 0) return
+    const sockets = new Map<string, number>()
+    const count = (counts: Readonly<Record<string, number>>) => {
+      for (const [user, n] of Object.entries(counts)) sockets.set(user, (sockets.get(user) ?? 0) + n)
+    }
+    // Of this server what is so now, not what it said.
+    const others = (yield* coordination.present(nameOf(session))).filter(({ who }) => who !== server)
+    count(countsOf(room))
+    for (const { says } of others) {
+      const counts = decodeCounts(says)
+      if (counts._tag === "Some") count(counts.value)
+    }
+    const watchers = [...sockets].map(([user, n]) => ({ user, sockets: n }))
+    const list = JSON.stringify(watchers)
+    if (!isNews && list === room.told) return
+    room.told = list
+    const frame = encode({ type: "presence", watchers })
+    for (const watcher of room.watchers) watcher.tell(frame)
+  })
 
-  #announce(room: Room): void {
+  const announce = (session: string, room: Room, isNews: boolean): void => {
+    room.isNews ||= isNews
     if (room.isDue) return
     room.isDue = true
-    const tell = Effect.sync(() => {
-      room.isDue = false
-      const frame = encode({ type: "presence", watchers: watchersIn(room) })
-      for (const watcher of room.watchers) watcher.tell(frame)
-    })
-    this.#fork(Effect.delay(tell, tellAfterMs))
+    fork(Effect.delay(tell(session, room), tellWatchersAfterMs))
   }
-}
+
+  const announceAll = Effect.sync(() => {
+    for (const [session, room] of rooms) announce(session, room, false)
+  })
+
+  yield* coordination.subscribe("watchers", (session) => {
+    if (session === null) return fork(announceAll)
+    const room = rooms.get(session)
+    if (room !== undefined) announce(session, room, false)
+  })
+
+  // A server that was flushed has it again, and one that died is noticed.
+  const again = Effect.gen(function* () {
+    for (const session of [...rooms.keys()]) yield* publish(session)
+    yield* announceAll
+  })
+  if (coordination.isShared) yield* Effect.forkScoped(Effect.repeat(Effect.delay(again, watchersAgainMs), Schedule.forever))
+
+  return {
+    join: (session, watcher) => {
+      const room = rooms.get(session) ?? { watchers: new Set(), isDue: false, isNews: false, told: "" }
+      rooms.set(session, room)
+      room.watchers.add(watcher)
+      announce(session, room, true)
+      return () => {
+        room.watchers.delete(watcher)
+        if (room.watchers.size === 0 && rooms.get(session) === room) rooms.delete(session)
+        announce(session, room, true)
+      }
+    }
+  } satisfies Presence as Presence
+})

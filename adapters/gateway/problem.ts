@@ -12,7 +12,7 @@ import type { Problem } from "./protocol.ts"
 
 /** What is wrong with the request as HTTP, before anyone was asked. `headers` go into the answer. */
 export class HttpError extends Schema.TaggedError<HttpError>()("HttpError", {
-  status: Schema.Literals([400, 404, 405, 408, 413, 415, 426, 503]),
+  status: Schema.Literals([400, 404, 405, 408, 413, 415, 426, 429, 503]),
   message: Schema.String,
   headers: Schema.Record(Schema.String, Schema.String)
 }) {}
@@ -47,6 +47,7 @@ const kinds = {
   reference: [422, "It names something that cannot be used"],
   quarantined: [423, "It was set aside after crashing"],
   upgrade: [426, "This is a WebSocket"],
+  "too-many": [429, "Too many requests"],
   internal: [500, "Our fault"],
   busy: [503, "Too much at once"],
   unavailable: [503, "Not now"]
@@ -77,6 +78,7 @@ const ofStatus: Readonly<Record<HttpError["status"], Code>> = {
   413: "too-large",
   415: "media-type",
   426: "upgrade",
+  429: "too-many",
   503: "busy"
 }
 

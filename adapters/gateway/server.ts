@@ -8,12 +8,13 @@ import { setTimeout as real } from "node:timers/promises"
 import { Clock, Context, Effect, FiberSet, Layer } from "effect"
 import { Access } from "../../actors/services/access.ts"
 import { Sessions } from "../../actors/services/sessions.ts"
+import { Coordination } from "../../runtime/coordination.ts"
 import { Feeds } from "../../runtime/feeds.ts"
 import { admitting } from "./door.ts"
 import { Api, decoded, refuse, tokenFrom } from "./http.ts"
 import { overNode } from "./over-node.ts"
 import { overUws } from "./over-uws.ts"
-import { Presence } from "./presence.ts"
+import { makePresence } from "./presence.ts"
 import { HttpError, refusalOf } from "./problem.ts"
 import { converse } from "./socket.ts"
 import type { Door, Ear, GatewayError, Head, Transport, Wire } from "./transport.ts"
@@ -75,15 +76,16 @@ export class Gateway extends Context.Service<
     host,
     port,
     transport = available()
-  }: GatewayOptions): Layer.Layer<Gateway, GatewayError, Api | Access | Sessions | Feeds> =>
+  }: GatewayOptions): Layer.Layer<Gateway, GatewayError, Api | Access | Sessions | Feeds | Coordination> =>
     Layer.effect(
       Gateway,
       Effect.gen(function* () {
         const { handle } = yield* Api
         const access = yield* Access
         const fork = yield* FiberSet.runtime(yield* FiberSet.make<void>())()
-        const presence = new Presence(fork)
-        const around = { access, sessions: yield* Sessions, feeds: yield* Feeds, presence, clock: yield* Clock.Clock, fork }
+        const [presence, coordination] = [yield* makePresence(fork), yield* Coordination]
+        const [sessions, feeds, clock] = [yield* Sessions, yield* Feeds, yield* Clock.Clock]
+        const around = { access, sessions, feeds, presence, coordination, clock, fork }
         const wires = new Set<Wire>()
         let inFlight = 0
 

@@ -3,16 +3,18 @@
  *
  *   W1  Events come once and in order; what is missing is told as a `gap` (follow.ts).
  *   W2  A client that does not keep up is told in fewer frames, then cut; nobody else notices (sender.ts).
- *   W3  A frame is answered in its turn; the 65th that is unanswered cuts. Each request passes the check of its own.
+ *   W3  A frame is answered in its turn; the 65th that is unanswered cuts, and so do too many in a second. Each request passes the check of its own.
  *   W4  Silence of 60 s cuts, and so does, within 30 s, a token that is no longer good. A database that is away cuts no one.
  */
 import { Cause, Clock, Effect, type Fiber, Queue } from "effect"
 import { type Access, type Pass, userOf } from "../../actors/services/access.ts"
 import { homeOf, type Sessions } from "../../actors/services/sessions.ts"
+import type { Coordination } from "../../runtime/coordination.ts"
 import type { Feeds } from "../../runtime/feeds.ts"
 import { clipped, cut, fatal } from "./cut.ts"
 import { beginning, follow, reading } from "./follow.ts"
 import { received } from "./inbox.ts"
+import { requestRate } from "./limits.ts"
 import type { Presence } from "./presence.ts"
 import { type Failure, refusalOf } from "./problem.ts"
 import {
@@ -24,6 +26,7 @@ import {
   silenceMs,
   version
 } from "./protocol.ts"
+import { inSeconds, waitMsOf } from "./rate.ts"
 import { senderTo } from "./sender.ts"
 import type { Ear, Wire } from "./transport.ts"
 
@@ -41,6 +44,7 @@ export interface Surroundings {
   readonly sessions: Sessions["Service"]
   readonly feeds: Feeds["Service"]
   readonly presence: Presence
+  readonly coordination: Coordination["Service"]
   readonly clock: Clock.Clock
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }
@@ -48,7 +52,7 @@ export interface Surroundings {
 type AskFrame = Exclude<ClientFrame, { readonly type: "hello" | "ping" }>
 
 export const converse = ({ pass, token }: Watching, around: Surroundings, wire: Wire): Ear => {
-  const { access, sessions, feeds, presence, clock, fork } = around
+  const { access, sessions, feeds, presence, coordination, clock, fork } = around
   const home = homeOf(pass)
   const sessionId = pass.session.id
   const sender = senderTo(wire)
@@ -74,6 +78,9 @@ export const converse = ({ pass, token }: Watching, around: Surroundings, wire: 
 
   const answer = Effect.fnUntraced(function* (frame: ClientFrame) {
     if (frame.type === "hello") return yield* cut(4400, "hello is said once")
+    const waitMs = yield* waitMsOf(coordination, pass)
+    if (waitMs > 0)
+      return yield* cut(4429, `more than ${requestRate.perSecond} frames a second; come back in ${inSeconds(waitMs)} s`)
     if (frame.type === "ping") return yield* sender.tell({ type: "pong", at: frame.at })
     const { id } = frame
     yield* ask(frame).pipe(

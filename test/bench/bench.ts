@@ -15,6 +15,7 @@ import { layer as postgresJournal } from "../../adapters/postgres/journal.ts"
 import { migrate } from "../../adapters/postgres/migrate.ts"
 import { connect, Postgres } from "../../adapters/postgres/pool.ts"
 import { Committer } from "../../runtime/committer.ts"
+import * as LocalCoordination from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
 import { counterActor } from "./counter.ts"
@@ -47,7 +48,7 @@ const onePool = Layer.effect(
 )
 
 const runtime = localRouter([counterActor]).pipe(
-  Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds)),
+  Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer))),
   Layer.provideMerge(Layer.mergeAll(postgresJournal, postgresFeed)),
   Layer.provideMerge(onePool)
 )

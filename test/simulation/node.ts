@@ -14,6 +14,7 @@ import { FeedStore } from "../../runtime/feed.ts"
 import type { Feeds } from "../../runtime/feeds.ts"
 import { type Inspection, Inspector } from "../../runtime/inspection.ts"
 import { Journal, type Transition } from "../../runtime/journal.ts"
+import * as LocalCoordination from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
 import { type Answer, type AskError, type Message, Router, Unavailable } from "../../runtime/router.ts"
@@ -83,7 +84,10 @@ export class Node {
       Layer.succeed(Inspector, (inspection: Inspection) => this.#around.inspected(this, inspection)),
       Layer.succeedContext(worldContext(this.lane, this.#around.world))
     )
-    const carriers = Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(stores))
+    const carriers = Layer.mergeAll(Committer.layer, localFeeds).pipe(
+      Layer.provide(LocalCoordination.layer),
+      Layer.provideMerge(stores)
+    )
     return localRouter([this.#definition]).pipe(Layer.provideMerge(carriers))
   }
 

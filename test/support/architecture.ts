@@ -26,6 +26,7 @@ const packagesOf: Record<string, ReadonlyArray<string>> = {
 
 /** Packages that one part alone knows; everyone else knows that part. */
 const homesOf: Record<string, ReadonlyArray<string>> = {
+  ioredis: ["adapters/redis/"],
   xstate: ["machines/", "runtime/"],
   postgres: ["adapters/postgres/"],
   "uWebSockets.js": ["adapters/gateway/"],

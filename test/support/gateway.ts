@@ -32,6 +32,7 @@ import { Committer } from "../../runtime/committer.ts"
 import type { FeedEvent } from "../../runtime/feed.ts"
 import { Feeds } from "../../runtime/feeds.ts"
 import * as LocalCoordination from "../../runtime/local-coordination.ts"
+import * as LocalCoordination from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
 import { agentTable } from "./agents.ts"
@@ -117,7 +118,7 @@ const layerOf = (directory: string, { port = 0, transport, disturb }: GatewayTes
     Layer.provideMerge(Api.layer),
     Layer.provideMerge(services),
     Layer.provideMerge(localRouter([sessionActor])),
-    Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer))),
+    Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer)).pipe(Layer.provideMerge(LocalCoordination.layer))),
     Layer.provideMerge(Layer.merge(Workspaces.layer, obliging)),
     Layer.provideMerge(records),
     Layer.fresh

@@ -13,6 +13,7 @@ import { FeedStore, type StoredFeedEvent } from "../../runtime/feed.ts"
 import type { Feeds } from "../../runtime/feeds.ts"
 import { type Inspection, Inspector } from "../../runtime/inspection.ts"
 import { Journal, type JournalRow } from "../../runtime/journal.ts"
+import * as LocalCoordination from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
 import { type Answer, Router } from "../../runtime/router.ts"
@@ -97,7 +98,10 @@ export class Hosting {
       ),
       Layer.succeed(Inspector, (inspection: Inspection) => void this.inspections.push(inspection))
     )
-    const carriers = Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(stores))
+    const carriers = Layer.mergeAll(Committer.layer, localFeeds).pipe(
+      Layer.provide(LocalCoordination.layer),
+      Layer.provideMerge(stores)
+    )
     this.#program = lane.fork(
       Effect.gen({ self: this }, function* () {
         this.#services = yield* Layer.build(localRouter(definitions).pipe(Layer.provideMerge(carriers)))
