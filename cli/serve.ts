@@ -16,6 +16,7 @@ import { Sandboxes } from "../actors/ports/sandboxes.ts"
 import { Access } from "../actors/services/access.ts"
 import { Configurations } from "../actors/services/configurations.ts"
 import { Inspection } from "../actors/services/inspection.ts"
+import { Installations } from "../actors/services/installations.ts"
 import { People } from "../actors/services/people.ts"
 import { Repositories } from "../actors/services/repositories.ts"
 import { Sessions } from "../actors/services/sessions.ts"
@@ -48,8 +49,18 @@ import { restAll, resumeAll } from "./shutdown.ts"
 import { isolationText, requireLoopback } from "./unsafe.ts"
 
 const program = Effect.gen(function* () {
-  const { host, port, dataDir, agentsDir: agentsGiven, databaseUrl, isolation, nested, json, redisUrl, coordination } =
-    yield* settings
+  const {
+    host,
+    port,
+    dataDir,
+    agentsDir: agentsGiven,
+    databaseUrl,
+    isolation,
+    nested,
+    json,
+    redisUrl,
+    coordination
+  } = yield* settings
   yield* requireLoopback(isolation, host)
   const hostKey = yield* openDataDirectory(dataDir)
 
@@ -94,6 +105,7 @@ const program = Effect.gen(function* () {
     People.layer,
     Configurations.layer,
     Sessions.layer,
+    Installations.layer,
     Inspection.layer,
     repositories
   )

@@ -1,7 +1,7 @@
 /** Configurations: which repositories a session holds and where, which agent works on them, and whether it asks before it acts. */
 import { Context, Effect, Layer, Schema } from "effect"
 import { newId } from "../../runtime/address.ts"
-import { Agents, agentDefault } from "../ports/agents.ts"
+import { type AgentError, Agents, agentDefault } from "../ports/agents.ts"
 import { type Configuration, Directory, type DirectoryError } from "../ports/directory.ts"
 import type { Pass } from "./access.ts"
 import { ServiceError } from "./error.ts"
@@ -32,11 +32,19 @@ export const NewConfiguration = Schema.Struct({
 
 const fail = (reason: ServiceError["reason"], message: string) => Effect.fail(new ServiceError({ reason, message }))
 
-export const knownAgent = (agents: Agents["Service"], name: string): Effect.Effect<void, ServiceError> =>
-  agents.find(name).pipe(
-    Effect.asVoid,
-    Effect.catch(({ message }) => fail("reference", `agent: ${message}`))
-  )
+const asField = <A>(effect: Effect.Effect<A, AgentError>): Effect.Effect<A, ServiceError> =>
+  Effect.catch(effect, ({ reason, message }) => fail("reference", `${reason === "model" ? "model" : "agent"}: ${message}`))
+
+/** It need not be able to run yet. */
+export const knownAgent = (agents: Agents["Service"], name: string): Effect.Effect<unknown, ServiceError> =>
+  asField(agents.find(name))
+
+/** The model for a session of an agent that can run here, now. */
+export const chosenModel = (
+  agents: Agents["Service"],
+  name: string,
+  model: string | null
+): Effect.Effect<string | null, ServiceError> => asField(agents.choose(name, model))
 
 /** A folder for a repository that was given none: its name, as far as it can be one. */
 const folderFor = (name: string): string =>

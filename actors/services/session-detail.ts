@@ -3,8 +3,6 @@ import type { SessionContext } from "../../machines/session/context.ts"
 import type { View } from "../../runtime/router.ts"
 import type { SessionRow } from "../ports/directory.ts"
 
-const titleCharactersMax = 80
-
 /** A session as it is stored, for a person. Its words are those of `SessionView` in adapters/gateway/protocol.ts. */
 export interface SessionDetail {
   readonly id: string
@@ -15,6 +13,7 @@ export interface SessionDetail {
   readonly owner: string | null
   readonly configurationId: string
   readonly agent: string
+  readonly model: string | null
   readonly turnId: string | null
   readonly questionId: string | null
   readonly queue: SessionContext["queue"]
@@ -24,23 +23,9 @@ export interface SessionDetail {
   readonly snapshotId: string | null
   readonly accepts: ReadonlyArray<string>
   readonly quarantine: { readonly reason: string; readonly atMs: number } | null
+  readonly archived: boolean
   readonly createdAtMs: number
   readonly updatedAtMs: number
-}
-
-/** The first line of a prompt, as far as it is a title. */
-export const titleFrom = (text: string): string => {
-  const line = text
-    .trim()
-    .split(/[\r\n]/, 1)[0]!
-    .replace(/[\p{Cc}\p{Cs}]+/gu, " ")
-    .trim()
-  return line.length <= titleCharactersMax
-    ? line
-    : `${[...line]
-        .slice(0, titleCharactersMax - 1)
-        .join("")
-        .trimEnd()}…`
 }
 
 export const detailOf = (
@@ -58,6 +43,7 @@ export const detailOf = (
     owner: session.owner,
     configurationId: session.configurationId,
     agent: session.agent.name,
+    model: session.agent.model ?? null,
     turnId: session.turn?.promptId ?? null,
     questionId: session.questions[0] ?? null,
     queue: session.queue,
@@ -67,6 +53,7 @@ export const detailOf = (
     snapshotId: session.snapshotId,
     accepts,
     quarantine: quarantine && { reason: quarantine.reason, atMs: quarantine.atMs },
+    archived: session.archived === true,
     createdAtMs: row.createdAtMs,
     updatedAtMs
   }

@@ -13,16 +13,17 @@ import { type Answer, type AskError, Refused, Router, Unavailable } from "../../
 import { Agents } from "../ports/agents.ts"
 import type { Diff } from "../ports/daemon.ts"
 import { type DaemonError, Daemons } from "../ports/daemons.ts"
-import { Directory, type DirectoryError, type SessionRow } from "../ports/directory.ts"
+import { Directory, type DirectoryError, type SessionQuery, type SessionRow, wordsOf } from "../ports/directory.ts"
 import { Sandboxes } from "../ports/sandboxes.ts"
 import { type Pass, userOf } from "./access.ts"
-import { AgentName, knownAgent } from "./configurations.ts"
+import { AgentName, chosenModel } from "./configurations.ts"
 import { decode } from "./decode.ts"
 import { ServiceError } from "./error.ts"
 import { fitting } from "./page.ts"
-import { detailOf, type SessionDetail, titleFrom } from "./session-detail.ts"
+import { detailOf, type SessionDetail } from "./session-detail.ts"
 import { Id, Name } from "./words.ts"
 
+const ModelName = Schema.String.check(Schema.isPattern(/^[^\s\p{Cc}\p{Cs}]{1,200}$/u, { message: "must be the id of a model" }))
 export const NewPrompt = Schema.Struct({ id: Schema.optionalKey(Id), text: Schema.String })
 export const NewSession = Schema.Struct({
   configurationId: Id,
@@ -30,8 +31,10 @@ export const NewSession = Schema.Struct({
   prompt: Schema.optionalKey(NewPrompt),
   start: Schema.optionalKey(Schema.Boolean),
   attended: Schema.optionalKey(Schema.Boolean),
-  agent: Schema.optionalKey(AgentName)
+  agent: Schema.optionalKey(AgentName),
+  model: Schema.optionalKey(ModelName)
 })
+export const Switched = Schema.Struct({ model: ModelName })
 export const Renamed = Schema.Struct({ title: Name })
 
 export interface Created {
@@ -42,7 +45,13 @@ export interface Created {
 
 /** The key under which a client may repeat a request; null makes every request its own. */
 type Key = string | null
-type Steering = "start" | "interrupt" | "pause" | "resume" | "stop"
+type Steering = "start" | "interrupt" | "pause" | "resume" | "stop" | "archive" | "unarchive"
+/** Which sessions to list. */
+export interface Wanted extends Omit<SessionQuery, "owner" | "words"> {
+  readonly search?: string | undefined
+  /** Those that the asker started. */
+  readonly mine?: boolean | undefined
+}
 interface Event {
   readonly type: string
   readonly [field: string]: unknown
@@ -69,13 +78,18 @@ export class Sessions extends Context.Service<
     ) => Effect.Effect<Created, ServiceError | AskError | DirectoryError>
     readonly list: (
       pass: Pass<"sessions.read">,
-      limit: number,
-      before: string | null
-    ) => Effect.Effect<ReadonlyArray<SessionRow>, DirectoryError>
+      wanted: Wanted
+    ) => Effect.Effect<ReadonlyArray<SessionRow>, DirectoryError | ServiceError>
     readonly show: (pass: Pass<"session.read">) => Effect.Effect<SessionDetail, ServiceError | Unavailable>
     readonly rename: (
       pass: Pass<"session.rename">,
       title: string,
+      key: Key
+    ) => Effect.Effect<SessionDetail, ServiceError | AskError>
+    /** To a model that its agent can use, from its next turn on. */
+    readonly switchModel: (
+      pass: Pass<"session.switch">,
+      model: string,
       key: Key
     ) => Effect.Effect<SessionDetail, ServiceError | AskError>
     /** `id` is the client's own: the same again is the same prompt. */
@@ -156,7 +170,7 @@ export class Sessions extends Context.Service<
             return yield* fail("reference", `there is no configuration ${configurationId} in your organisation`)
           }
           const agent = body.agent ?? configuration.agent
-          yield* knownAgent(agents, agent)
+          const model = yield* chosenModel(agents, agent, body.model ?? null)
           const prompted = prompt && { type: "prompt", promptId: prompt.id, text: prompt.text, by: userOf(pass) }
           // Before the session exists, so that a bad prompt leaves none behind.
           if (prompted) yield* decodeEvent({ ...prompted, promptId: prompt.id ?? "any" })
@@ -165,10 +179,10 @@ export class Sessions extends Context.Service<
           const { duplicate } = yield* ask(pass, id, "create", {
             type: "create",
             configurationId,
-            title: body.title ?? ((prompt && titleFrom(prompt.text)) || configuration.name),
+            title: body.title ?? "",
             owner: userOf(pass),
             attended,
-            agent: { name: agent, permissions: configuration.permissions }
+            agent: { name: agent, permissions: configuration.permissions, model }
           })
           if (prompted) {
             // A repeat of the whole request finds this prompt by an id that follows from the session's.
@@ -181,10 +195,27 @@ export class Sessions extends Context.Service<
           return { session: yield* detail(pass, row), duplicate }
         }),
 
-        list: ({ organisation }, limit, before) => directory.sessions(organisation, limit, before),
+        list: Effect.fn("Sessions.list")(function* (pass, { search, mine = false, ...query }) {
+          const words = search === undefined ? [] : wordsOf(search)
+          if (search !== undefined && words.length === 0)
+            return yield* fail("invalid", "search: there is no letter or digit in it; sessions are found by words of title or id")
+          const { organisation, principal } = pass
+          if (mine && principal.kind !== "user") return yield* fail("invalid", "mine: a sandbox has no sessions of its own")
+          return yield* directory.sessions(organisation, {
+            ...query,
+            words,
+            ...(mine && principal.kind === "user" && { owner: principal.user.id })
+          })
+        }),
         show: (pass) => detail(pass, pass.session),
         rename: Effect.fn("Sessions.rename")(function* (pass, title, key) {
           yield* request(pass, { type: "rename", title }, key)
+          return yield* detail(pass, pass.session)
+        }),
+        switchModel: Effect.fn("Sessions.switchModel")(function* (pass, wanted, key) {
+          const { context } = yield* viewOf(pass.organisation, pass.session.id)
+          const model = yield* chosenModel(agents, (context as unknown as SessionContext).agent.name, wanted)
+          yield* request(pass, { type: "switch", model }, key)
           return yield* detail(pass, pass.session)
         }),
         prompt: Effect.fn("Sessions.prompt")(function* (pass, { id, text }) {

@@ -52,6 +52,8 @@ export const SessionView = Schema.Struct({
   owner: Schema.NullOr(Schema.String),
   configurationId: Schema.String,
   agent: Schema.String,
+  /** Null: the agent knows by itself. */
+  model: Schema.optionalKey(Schema.NullOr(Schema.String)),
   turnId: Schema.NullOr(Schema.String),
   questionId: Schema.NullOr(Schema.String),
   queue: Schema.Array(Schema.Struct({ promptId: Schema.String, text: Schema.String, by: Schema.NullOr(Schema.String) })),
@@ -62,6 +64,8 @@ export const SessionView = Schema.Struct({
   snapshotId: Schema.NullOr(Schema.String),
   /** Requests that its state takes now. */
   accepts: Schema.Array(Schema.String),
+  /** Kept out of lists. */
+  archived: Schema.optionalKey(Schema.Boolean),
   quarantine: Schema.NullOr(Schema.Struct({ reason: Schema.String, atMs: Schema.Finite })),
   createdAtMs: Schema.Finite,
   updatedAtMs: Schema.Finite
@@ -87,7 +91,7 @@ const { sourceSeq: _, ...said } = FeedEvent.fields
 export const StoredEvent = Schema.Struct({ seq: Schema.Int, ...said })
 
 /**
- * Kinds and bodies: actors/ports/daemon.ts for what the agent does; `prompt`, `queue`, `turn.opened`, `turn.ended`, `state`, `title`,
+ * Kinds and bodies: actors/ports/daemon.ts for what the agent does; `prompt`, `queue`, `turn.opened`, `turn.ended`, `state`, `title`, `model`,
  * `snapshot`, `state.lost`, `memory.lost` for the session's own.
  */
 const Event = Schema.Struct({

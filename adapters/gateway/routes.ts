@@ -6,13 +6,14 @@ import { Effect, Schema } from "effect"
 import { Access, type Pass, type Verb } from "../../actors/services/access.ts"
 import { Configurations, NewConfiguration } from "../../actors/services/configurations.ts"
 import { Inspection } from "../../actors/services/inspection.ts"
+import { Installations } from "../../actors/services/installations.ts"
 import { NewOrganisation, NewToken, NewUser, People } from "../../actors/services/people.ts"
 import { NewRepository, Repositories } from "../../actors/services/repositories.ts"
-import { NewPrompt, NewSession, Renamed, Sessions } from "../../actors/services/sessions.ts"
+import { NewPrompt, NewSession, Renamed, Sessions, Switched } from "../../actors/services/sessions.ts"
 import { Id } from "../../actors/services/words.ts"
 import { type Failure, HttpError } from "./problem.ts"
 
-export type Services = Access | People | Repositories | Configurations | Sessions | Inspection
+export type Services = Access | People | Repositories | Configurations | Sessions | Inspection | Installations
 
 export interface Reply {
   readonly status: number
@@ -56,10 +57,18 @@ const nothing: Reply = { status: 204, body: undefined }
 const whole = (minimum: number, maximum: number) =>
   Schema.optionalKey(Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })))
 const After = Schema.Struct({ after: whole(0, Number.MAX_SAFE_INTEGER), limit: whole(1, 1000) })
-const Before = Schema.Struct({ before: Schema.optionalKey(Id), limit: whole(1, 200) })
+const YesOrNo = Schema.Literals(["true", "false"])
+const Listed = Schema.Struct({
+  before: Schema.optionalKey(Id),
+  limit: whole(1, 200),
+  search: Schema.optionalKey(Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(200))),
+  status: Schema.optionalKey(Id),
+  mine: Schema.optionalKey(YesOrNo),
+  archived: Schema.optionalKey(YesOrNo)
+})
 const Answered = Schema.Struct({ optionId: Id })
 
-const steering = (["start", "interrupt", "pause", "resume", "stop"] as const).map((verb) =>
+const steering = (["start", "interrupt", "pause", "resume", "stop", "archive", "unarchive"] as const).map((verb) =>
   on("POST", `/v1/sessions/:id/${verb}`, {
     verb: `session.${verb}`,
     run: ({ pass, key }) => Sessions.use((sessions) => sessions.steer(pass, verb, key)).pipe(Effect.map(accepted))
@@ -140,11 +149,26 @@ export const routes: ReadonlyArray<Route> = [
     run: ({ pass, body }) => Configurations.use((all) => all.add(pass, body)).pipe(Effect.map(created))
   }),
 
+  on("GET", "/v1/agents", {
+    verb: "agents.read",
+    run: ({ pass }) => Installations.use((all) => all.list(pass)).pipe(Effect.map((agents) => ok({ agents })))
+  }),
+  on("GET", "/v1/agents/:name", {
+    verb: "agents.read",
+    run: ({ pass, params }) => Installations.use((all) => all.show(pass, params["name"]!)).pipe(Effect.map(ok))
+  }),
+  ...(["install", "check"] as const).map((kind) =>
+    on("POST", `/v1/agents/:name/${kind}`, {
+      verb: `agents.${kind}`,
+      run: ({ pass, params }) => Installations.use((all) => all.begin(pass, kind, params["name"]!)).pipe(Effect.map(accepted))
+    })
+  ),
+
   on("GET", "/v1/sessions", {
     verb: "sessions.read",
-    query: Before,
-    run: ({ pass, query: { limit = 50, before = null } }) =>
-      Sessions.use((all) => all.list(pass, limit, before)).pipe(Effect.map((sessions) => ok({ sessions })))
+    query: Listed,
+    run: ({ pass, query: { limit = 50, mine, archived, ...wanted } }) =>
+      Sessions.use((all) => all.list(pass, { ...wanted, limit, mine: mine === "true", archived: archived === "true" })).pipe(Effect.map((sessions) => ok({ sessions })))
   }),
   on("POST", "/v1/sessions", {
     verb: "sessions.create",
@@ -162,6 +186,11 @@ export const routes: ReadonlyArray<Route> = [
     verb: "session.rename",
     body: Renamed,
     run: ({ pass, body, key }) => Sessions.use((sessions) => sessions.rename(pass, body.title, key)).pipe(Effect.map(ok))
+  }),
+  on("POST", "/v1/sessions/:id/model", {
+    verb: "session.switch",
+    body: Switched,
+    run: ({ pass, body, key }) => Sessions.use((sessions) => sessions.switchModel(pass, body.model, key)).pipe(Effect.map(ok))
   }),
   on("POST", "/v1/sessions/:id/prompts", {
     verb: "session.prompt",

@@ -13,6 +13,7 @@ import { Sandboxes } from "../../actors/ports/sandboxes.ts"
 import { Access } from "../../actors/services/access.ts"
 import { Configurations } from "../../actors/services/configurations.ts"
 import { Inspection } from "../../actors/services/inspection.ts"
+import { Installations } from "../../actors/services/installations.ts"
 import { type IssuedToken, People } from "../../actors/services/people.ts"
 import { Repositories } from "../../actors/services/repositories.ts"
 import { Sessions } from "../../actors/services/sessions.ts"
@@ -31,7 +32,6 @@ import * as CredentialFiles from "../../adapters/secrets/file.ts"
 import { Committer } from "../../runtime/committer.ts"
 import type { FeedEvent } from "../../runtime/feed.ts"
 import { Feeds } from "../../runtime/feeds.ts"
-import * as LocalCoordination from "../../runtime/local-coordination.ts"
 import * as LocalCoordination from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
@@ -111,6 +111,7 @@ const layerOf = (directory: string, { port = 0, transport, disturb }: GatewayTes
     People.layer,
     Configurations.layer,
     Sessions.layer,
+    Installations.layer,
     Inspection.layer,
     repositories
   )
@@ -118,7 +119,7 @@ const layerOf = (directory: string, { port = 0, transport, disturb }: GatewayTes
     Layer.provideMerge(Api.layer),
     Layer.provideMerge(services),
     Layer.provideMerge(localRouter([sessionActor])),
-    Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer)).pipe(Layer.provideMerge(LocalCoordination.layer))),
+    Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer))),
     Layer.provideMerge(Layer.merge(Workspaces.layer, obliging)),
     Layer.provideMerge(records),
     Layer.fresh
