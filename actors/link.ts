@@ -5,6 +5,8 @@
  *       acknowledged is heard again on the next connection, and what of it is a repeat is dropped by feed and journal.
  *   L2  A link that breaks is dialled again, 0.25 s doubling to 5 s; a broken link is never by itself a dead sandbox.
  *   L3  Only the provider's own word makes a sandbox stopped or gone; no answer means unknown, and changes nothing.
+ *   L4  While it is linked a sandbox is in use, and told so to its provider each minute. One that nevertheless ends within five
+ *       minutes is told to its session, again each minute: it may have been unable to hear.
  */
 import { Clock, Effect, Option, Stream } from "effect"
 import type { SessionFact } from "../machines/session/events.ts"
@@ -23,6 +25,8 @@ const redialMs = 250
 const redialMaxMs = 5_000
 /** The provider is asked beside the dialling, and must not hold it up. */
 const statusMs = 5_000
+const extendEveryMs = 60_000
+const expiringMs = 300_000
 
 const sourceOf = (daemonId: string) => `daemon/${daemonId}`
 
@@ -114,6 +118,13 @@ export const holdLink = Effect.fnUntraced(function* ({ sandboxId, boot }: LinkPa
     if (Option.contains(status, "stopped")) yield* tell({ type: "sandbox.stopped", sandboxId })
     if (Option.contains(status, "gone")) yield* tell({ type: "sandbox.gone", sandboxId })
   })
+
+  const stayInUse = Effect.gen(function* () {
+    const leftMs = yield* Effect.orElseSucceed(sandboxes.extend(sandboxId), () => null)
+    if (leftMs !== null && leftMs <= expiringMs) yield* tell({ type: "sandbox.expiring", sandboxId })
+    yield* Effect.sleep(extendEveryMs)
+  })
+  yield* Effect.forkChild(Effect.forever(stayInUse))
 
   for (let pauseMs = redialMs; ; pauseMs = Math.min(pauseMs * 2, redialMaxMs)) {
     connectedAtMs = null

@@ -1,5 +1,5 @@
 /**
- * Port: places to run an agent. Adapters: adapters/sandbox/local (later others); suite test/contract/sandboxes.ts.
+ * Port: places to run an agent. Adapters: adapters/sandbox/local and adapters/sandbox/e2b; suite test/contract/sandboxes.ts.
  *
  * A sandbox is a disk (workspace and home) and, while it runs, processes, first among them our daemon. Its id is the
  * provider's own. Everything is keyed: asking twice under one key is asking once.
@@ -53,6 +53,11 @@ export class Sandboxes extends Context.Service<
     readonly revive: (sandboxId: string) => Effect.Effect<{ readonly stateLost: boolean }, SandboxError>
     /** Fails with `unreachable` where the provider cannot say; never guesses. */
     readonly status: (sandboxId: string) => Effect.Effect<"running" | "stopped" | "gone", SandboxError>
+    /**
+     * In use: it shall live on for as long as the provider lets one live, counted from now. Says how many milliseconds that are;
+     * null: it lives until it is destroyed. `not-found` when it does not run.
+     */
+    readonly extend: (sandboxId: string) => Effect.Effect<number | null, SandboxError>
     /** Succeeds for a running sandbox alone; `not-found` otherwise. */
     readonly endpoint: (sandboxId: string) => Effect.Effect<DaemonEndpoint, SandboxError>
     /** Keeps the disk as a snapshot. May stop the sandbox to do it, and says so. Same key, same snapshot. */

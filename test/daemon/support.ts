@@ -42,6 +42,7 @@ export const clientOf = Effect.fnUntraced(function* (socketPath: string) {
     provision: () => never,
     revive: () => never,
     status: () => never,
+    extend: () => never,
     capture: () => never,
     destroy: () => never,
     discard: () => never,

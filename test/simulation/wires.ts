@@ -46,6 +46,7 @@ export const sandboxesOver = (lane: Lane, world: World): Sandboxes["Service"] =>
     provision: (request) => call(world.provision(request)),
     revive: (sandboxId) => call(world.revive(sandboxId)),
     status: (sandboxId) => call(Effect.sync(() => world.status(sandboxId))),
+    extend: (sandboxId) => call(world.extend(sandboxId)),
     endpoint: () => Effect.die("nobody dials a simulated daemon by its address"),
     capture: (sandboxId, key) => call(world.capture(sandboxId, key)),
     destroy: (sandboxId) => call(Effect.sync(() => world.destroy(sandboxId))),

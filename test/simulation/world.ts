@@ -20,6 +20,8 @@ export interface Sandbox {
   daemon: Daemon | null
   /** It runs, and nothing reaches it: a paused machine, a cut network. */
   unreachableUntilMs: number
+  /** Null: it lives until it is destroyed. */
+  endsAtMs: number | null
 }
 
 interface Snapshot {
@@ -112,7 +114,7 @@ export class World {
           return yield* this.#refuse(key, "rejected", `there is no snapshot ${snapshotId}`)
         const sandboxId = this.newId("sbx")
         const work = new Set(snapshot?.work)
-        sandbox = { sandboxId, key, org, sessionId, work, state: "running", daemon: null, unreachableUntilMs: 0 }
+        sandbox = { sandboxId, key, org, sessionId, work, state: "running", daemon: null, unreachableUntilMs: 0, endsAtMs: null }
         this.sandboxes.set(sandboxId, sandbox)
       }
       yield* this.#start(sandbox)
@@ -131,6 +133,12 @@ export class World {
 
   status(sandboxId: string): "running" | "stopped" | "gone" {
     return this.sandboxes.get(sandboxId)?.state ?? "gone"
+  }
+
+  extend(sandboxId: string): Effect.Effect<number | null, SandboxError> {
+    return Effect.map(orFail(this.#sandbox(sandboxId)), ({ endsAtMs }) =>
+      endsAtMs === null ? null : Math.max(0, endsAtMs - this.lane.timeline.nowMs)
+    )
   }
 
   capture(sandboxId: string, key: string) {

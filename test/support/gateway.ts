@@ -66,6 +66,7 @@ const obliging = Layer.mergeAll(
       provision: ({ key }) => Effect.succeed({ sandboxId: `sbx:${key}` }),
       revive: () => Effect.succeed({ stateLost: false }),
       status: () => Effect.succeed("running"),
+      extend: () => Effect.succeed(null),
       endpoint: () => Effect.succeed({ socketPath: "/nowhere" }),
       capture: (_, key) => Effect.succeed({ snapshotId: `snp:${key}`, stopped: false }),
       destroy: () => Effect.void,

@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { Effect, Layer } from "effect"
 import { Sandboxes } from "../../../actors/ports/sandboxes.ts"
+import { makeLock } from "../locks.ts"
 import { findCgroups } from "./cgroup.ts"
 import { makeDirectory, readRecord } from "./disk.ts"
 import { attempt, failed, provider, within } from "./failure.ts"
@@ -17,7 +18,6 @@ import type { Isolation } from "./isolation.ts"
 import { layerOf, makeLayers } from "./layers.ts"
 import { infoOf, makeLife } from "./life.ts"
 import * as limits from "./limits.ts"
-import { makeLock } from "./locks.ts"
 import { watchMemory } from "./memory-watch.ts"
 import { openPlace } from "./place.ts"
 import { findIsolation } from "./probe.ts"
@@ -100,6 +100,11 @@ const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) 
   const knownOf = Effect.fnUntraced(function* (sandboxId: string) {
     const record = yield* recordOf(sandboxId)
     return record ?? (yield* failed("not-found", `There is no sandbox ${sandboxId} on this host.`))
+  })
+
+  const runningOf = Effect.fnUntraced(function* (sandboxId: string) {
+    const record = yield* knownOf(sandboxId)
+    if ((yield* life.living(record)) === null) return yield* failed("not-found", `Sandbox ${sandboxId} does not run.`)
   })
 
   const names = attempt("list the sandboxes", () => readdir(place.sandboxes)).pipe(
@@ -233,10 +238,13 @@ const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) 
       },
       within(limits.healthMs, "ask for a sandbox's status")
     ),
+    extend: Effect.fn("LocalSandboxes.extend")(
+      (sandboxId) => Effect.as(runningOf(sandboxId), null),
+      within(limits.healthMs, "ask for a sandbox's end")
+    ),
     endpoint: Effect.fn("LocalSandboxes.endpoint")(
       function* (sandboxId) {
-        const record = yield* knownOf(sandboxId)
-        if ((yield* life.living(record)) === null) return yield* failed("not-found", `Sandbox ${sandboxId} does not run.`)
+        yield* runningOf(sandboxId)
         return { socketPath: place.run(sandboxId).daemonSocket }
       },
       within(limits.healthMs, "find a sandbox's daemon")
