@@ -9,6 +9,7 @@ import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import manifest from "../package.json" with { type: "json" }
 import { actor } from "./commands/actor.ts"
 import { agent } from "./commands/agent.ts"
+import { agents } from "./commands/agents.ts"
 import { configurations } from "./commands/configurations.ts"
 import { daemon } from "./commands/daemon.ts"
 import { machines } from "./commands/machines.ts"
@@ -32,6 +33,7 @@ const root = Command.make("proliferate").pipe(
     sessions,
     repos,
     configurations,
+    agents,
     organisations,
     users,
     tokens,

@@ -209,7 +209,11 @@ export const transcript = ({ paint, columns }: { readonly paint: Paint; readonly
           `· ${text(body, "path") === "." ? "" : `${lineOf(text(body, "path"))}: `}${lineOf(text(body, "message") || text(body, "step"))}`
         )
       case "agent.ready":
-        return dim(`· agent ${lineOf(heard.agent ?? "")} is ready`)
+        return dim(
+          `· agent ${lineOf(text(body, "program") || (heard.agent ?? ""))} is ready${text(body, "model") && `, with ${lineOf(text(body, "model"))}`}`
+        )
+      case "model":
+        return dim(`· from its next turn on it thinks with ${lineOf(text(body, "model"))}`)
       case "agent.exited":
         return line(
           paint("yellow", `${margin}! the agent ended (${lineOf(text(body, "reason"))}): ${lineOf(text(body, "message"))}`)

@@ -40,6 +40,10 @@ export const create = Command.make(
       Flag.optional
     ),
     agent: Flag.String("agent").pipe(Flag.withDescription("Another agent than the configuration's"), Flag.optional),
+    model: Flag.String("model").pipe(
+      Flag.withDescription("Model for the agent, as `agents list` shows them; the server's first if not given"),
+      Flag.optional
+    ),
     unattended: Flag.Boolean("unattended").pipe(
       Flag.withDescription("Nobody watches: it pauses sooner when it has nothing to do"),
       Flag.withDefault(false)
@@ -63,6 +67,7 @@ export const create = Command.make(
     title,
     prompt,
     agent,
+    model,
     unattended,
     noStart,
     attach,
@@ -79,6 +84,7 @@ export const create = Command.make(
         ...(Option.isSome(title) && { title: title.value }),
         ...(Option.isSome(prompt) && { prompt: { id: promptId, text: prompt.value } }),
         ...(Option.isSome(agent) && { agent: agent.value }),
+        ...(Option.isSome(model) && { model: model.value }),
         ...(unattended && { attended: false }),
         ...(noStart && { start: false })
       }
