@@ -4,6 +4,7 @@
  * `--json` writes the story to stderr and one object to stdout. Exit code 0 only if all of it happened.
  *
  * The agent is the scripted one and is called so: a real agent process that reads, edits and runs, by a script and without a model.
+ * `--agent NAME --model-url URL` takes a thinking one, with the model (`--model ID`, else the endpoint's first) at that address.
  */
 import { existsSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -12,6 +13,7 @@ import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Effect, Exit } from "effect"
+import { installAgent, modelSettings } from "./demo/agent.ts"
 import { DemoFailed } from "./demo/failure.ts"
 import { makeSample } from "./demo/repository.ts"
 import { startServer } from "./demo/server.ts"
@@ -22,19 +24,30 @@ import { hasColour, paint } from "./output.ts"
 const columnsMax = 100
 
 const usage = (what: string): never => {
-  console.error(`proliferate: ${what}\n  npm run demo -- [--json] [--repo URL|PATH] [--keep]`)
+  console.error(
+    `proliferate: ${what}\n  npm run demo -- [--json] [--repo URL|PATH] [--keep] [--agent NAME --model-url URL [--model ID]]`
+  )
   process.exit(exits.usage)
 }
 const options = () => {
   try {
     return parseArgs({
-      options: { json: { type: "boolean", default: false }, repo: { type: "string" }, keep: { type: "boolean", default: false } }
+      options: {
+        json: { type: "boolean", default: false },
+        repo: { type: "string" },
+        keep: { type: "boolean", default: false },
+        agent: { type: "string", default: "scripted" },
+        "model-url": { type: "string" },
+        model: { type: "string" }
+      }
     }).values
   } catch (error) {
     return usage((error as Error).message)
   }
 }
-const { json, repo, keep } = options()
+const { json, repo, keep, agent, model, "model-url": modelAt } = options()
+if (agent !== "scripted" && modelAt === undefined) usage(`${agent} thinks with a model: say where it is, with --model-url`)
+if (modelAt !== undefined && !URL.canParse(modelAt)) usage(`--model-url is no address: ${modelAt}`)
 
 const out = json ? process.stderr : process.stdout
 const colour = paint(hasColour(out))
@@ -60,14 +73,20 @@ const demo = Effect.gen(function* () {
             )
           )
   )
-  print(`${colour("bold", "proliferate demo")}: the scripted agent (it follows a script, it is no model) mends a failing test\n`)
+  const who = agent === "scripted" ? "the scripted agent (it follows a script, it is no model)" : agent
+  print(`${colour("bold", "proliferate demo")}: ${who} mends a failing test\n`)
 
   heading("Start a server of our own")
-  const server = yield* startServer(join(directory, "data"))
+  const server = yield* startServer(join(directory, "data"), yield* modelSettings(agent, modelAt, model))
   const { isolation, transport, database, url } = server.greeting
   print(
     `  ${url} after ${(server.startedInMs / 1000).toFixed(2)} s\n  transport ${transport} · isolation ${isolation} · ${database}\n`
   )
+
+  if (agent !== "scripted") {
+    heading(`Install ${agent}, once for all sessions of a server`)
+    yield* installAgent(server.connection, agent, print)
+  }
 
   heading(repo === undefined ? "Make a git repository whose test fails" : "Take your repository")
   const location = repo === undefined ? yield* makeSample(join(directory, "repository")) : locationOf(repo)
@@ -77,6 +96,7 @@ const demo = Effect.gen(function* () {
   const result = yield* tell({
     connection: server.connection,
     isolation,
+    agent,
     location,
     directory,
     print,

@@ -33,14 +33,15 @@ export interface DemoServer {
 
 const program = join(import.meta.dirname, "..", "serve.ts")
 
-/** Nothing of what the person set up for a server of theirs reaches this one, but how they want sandboxes isolated. */
-const environment = (dataDir: string) => {
+/** Of what the person set up for a server of theirs: how sandboxes are isolated, and where agents are installed. */
+const shared = new Set(["PROLIFERATE_ISOLATION", "PROLIFERATE_AGENTS_DIR"])
+const environment = (dataDir: string, settings: Readonly<Record<string, string>>) => {
   const { DATABASE_URL: _, ...rest } = process.env
-  const own = Object.entries(rest).filter(([name]) => !name.startsWith("PROLIFERATE_") || name === "PROLIFERATE_ISOLATION")
-  return { ...Object.fromEntries(own), PROLIFERATE_JSON: "true", PROLIFERATE_PORT: "0", PROLIFERATE_DATA: dataDir }
+  const own = Object.entries(rest).filter(([name]) => !name.startsWith("PROLIFERATE_") || shared.has(name))
+  return { ...Object.fromEntries(own), ...settings, PROLIFERATE_JSON: "true", PROLIFERATE_PORT: "0", PROLIFERATE_DATA: dataDir }
 }
 
-export const startServer = Effect.fnUntraced(function* (dataDir: string) {
+export const startServer = Effect.fnUntraced(function* (dataDir: string, settings: Readonly<Record<string, string>>) {
   const failed = (what: string) => new DemoFailed({ failedAt: "server", what, seen: log() })
   const lines: Array<string> = []
   const log = () => lines.join("\n")
@@ -56,7 +57,7 @@ export const startServer = Effect.fnUntraced(function* (dataDir: string) {
     Effect.sync(() => {
       // A group of its own: Ctrl-C is for the demo, which then stops the server in order.
       const child = spawn(process.execPath, [program], {
-        env: environment(dataDir),
+        env: environment(dataDir, settings),
         stdio: ["ignore", "pipe", "pipe"],
         detached: true
       })

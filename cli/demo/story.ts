@@ -17,12 +17,13 @@ import { hops, type Result, rounded, timingsTable } from "./report.ts"
 import { commitOf, testFromOutside } from "./repository.ts"
 import { type FeedEvent, watchSession } from "./watch.ts"
 
-const agent = "scripted"
 const bootLimitMs = 150_000
 const turnLimitMs = 600_000
 const pauseLimitMs = 200_000
 const stopLimitMs = 70_000
 const firstPrompt = "A test of this project fails. Find out why, fix it, run the tests, commit and push."
+/** The scripted one notes a number by itself. */
+const noting = ` At the end choose a random number of six digits and note it in your home, outside the repository, in this form: echo "number 123456 belongs to the change" | tee ~/.agent-notes.md`
 const followUp = "What number did you note in your first turn?"
 
 const Id = Schema.Struct({ id: Schema.String })
@@ -31,6 +32,7 @@ const Accepted = Schema.Struct({ rev: Schema.Int })
 interface Stage {
   readonly connection: Connection
   readonly isolation: string
+  readonly agent: string
   readonly location: string
   /** For the clones that look at it from outside. */
   readonly directory: string
@@ -51,7 +53,7 @@ const isEndOf = (turnId: string) => (event: FeedEvent) => event.kind === "turn.e
 const notedNumber = /number (\d{6}) belongs to/
 
 export const tell = Effect.fnUntraced(function* (stage: Stage): Effect.fn.Return<Result, DemoFailed, Scope.Scope> {
-  const { connection, heading, paint, print } = stage
+  const { agent, connection, heading, paint, print } = stage
   const post = <A>(failedAt: string, path: string, schema: Schema.Codec<A, any>, body: unknown = {}) =>
     call(connection, "POST", path, schema, { body }).pipe(
       Effect.map(({ value }) => value),
@@ -74,7 +76,7 @@ export const tell = Effect.fnUntraced(function* (stage: Stage): Effect.fn.Return
   const createdAtMs = now()
   const session = yield* post("create", "/v1/sessions", SessionView, {
     configurationId: configuration.id,
-    prompt: { id: promptId, text: firstPrompt }
+    prompt: { id: promptId, text: agent === "scripted" ? firstPrompt : firstPrompt + noting }
   })
   const path = `/v1/sessions/${session.id}`
   const watch = yield* watchSession(connection, session.id, transcript({ paint, columns: stage.columns }), print)
