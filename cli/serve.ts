@@ -9,8 +9,7 @@
  */
 import { join, resolve } from "node:path"
 import { NodeRuntime } from "@effect/platform-node"
-import { Cause, Console, Effect, Layer, Logger, Redacted } from "effect"
-import { Models } from "../actors/ports/models.ts"
+import { Cause, Console, Effect, Layer, Logger, Redacted, Stream } from "effect"
 import { ProxyRoutes } from "../actors/ports/proxy.ts"
 import { Sandboxes } from "../actors/ports/sandboxes.ts"
 import { Access } from "../actors/services/access.ts"
@@ -27,6 +26,8 @@ import * as DaemonClient from "../adapters/daemon/client.ts"
 import { Api } from "../adapters/gateway/http.ts"
 import { Gateway } from "../adapters/gateway/server.ts"
 import * as GitProbe from "../adapters/git/probe.ts"
+import { ModelRelay } from "../adapters/model/relay.ts"
+import { Upstreams } from "../adapters/model/upstreams.ts"
 import * as PostgresCoordination from "../adapters/postgres/coordination.ts"
 import * as PostgresDirectory from "../adapters/postgres/directory.ts"
 import { layerEmbedded } from "../adapters/postgres/embedded.ts"
@@ -44,6 +45,7 @@ import * as LocalCoordination from "../runtime/local-coordination.ts"
 import { localFeeds } from "../runtime/local-feeds.ts"
 import { localRouter } from "../runtime/local-router.ts"
 import { openDataDirectory } from "./data-directory.ts"
+import { modelSettings, modelsText } from "./models.ts"
 import { settings } from "./settings.ts"
 import { restAll, resumeAll } from "./shutdown.ts"
 import { isolationText, requireLoopback } from "./unsafe.ts"
@@ -62,6 +64,7 @@ const program = Effect.gen(function* () {
     coordination
   } = yield* settings
   yield* requireLoopback(isolation, host)
+  const { upstreams, tokensMax } = yield* modelSettings
   const hostKey = yield* openDataDirectory(dataDir)
 
   const database = databaseUrl === null ? layerEmbedded(join(dataDir, "postgres")) : Pool.layer(Redacted.value(databaseUrl))
@@ -81,7 +84,7 @@ const program = Effect.gen(function* () {
   const disks = isolation === "unsafe" ? "sandboxes-unsafe" : "sandboxes"
   const agentsDir = resolve(agentsGiven ?? join(dataDir, "agents"))
   const access = Access.layer(hostKey)
-  const models = Layer.succeed(Models, Models.of({ configured: false, models: [], default: null }))
+  const models = Upstreams.layer(upstreams)
   const agents = Layer.unwrap(
     Access.use(({ mintSandboxToken: tokenOf }) =>
       Effect.succeed(AgentTable.layer({ directory: agentsDir, file: join(dataDir, "agents.json"), tokenOf }))
@@ -100,8 +103,10 @@ const program = Effect.gen(function* () {
     Layer.provideMerge(coordinated),
     Layer.provideMerge(hands)
   )
+  const relay = ModelRelay.layer({ tokensMax }).pipe(Layer.provide([access, models]))
   const services = Layer.mergeAll(
     access,
+    relay,
     People.layer,
     Configurations.layer,
     Sessions.layer,
@@ -114,6 +119,7 @@ const program = Effect.gen(function* () {
   const serving = Effect.gen(function* () {
     yield* greet({
       json,
+      models: modelsText(upstreams),
       database: databaseUrl === null ? `embedded PostgreSQL, ${dataDir}/postgres` : "PostgreSQL at DATABASE_URL"
     })
     yield* resumeAll
@@ -136,13 +142,18 @@ const lateRoutes = Effect.sync(() => {
       ProxyRoutes,
       ProxyRoutes.of({
         git: (sandbox, repositoryId) => (routes === null ? Effect.succeed(null) : routes.git(sandbox, repositoryId)),
-        api: (sandbox, request) => (routes === null ? Effect.succeed(starting) : routes.api(sandbox, request))
+        api: (sandbox, request) => (routes === null ? Effect.succeed(starting) : routes.api(sandbox, request)),
+        model: (sandbox, request) =>
+          routes === null
+            ? Effect.succeed({ ...starting, body: Stream.succeed(Buffer.from(starting.body)) })
+            : routes.model(sandbox, request)
       })
     ),
     bind: Effect.gen(function* () {
       const { gitAccess } = yield* Repositories
       const { mintSandboxToken } = yield* Access
       const { handle } = yield* Api
+      const { serve } = yield* ModelRelay
       routes = {
         git: ({ org, sessionId }, repositoryId) =>
           gitAccess(org, sessionId, repositoryId).pipe(
@@ -153,13 +164,20 @@ const lateRoutes = Effect.sync(() => {
           const [pathname = "", query = ""] = path.slice("/api".length).split("?", 2)
           const authorization = `Bearer ${mintSandboxToken(org, sessionId)}`
           return handle({ method, path: pathname, query, headers: { ...headers, authorization }, body })
-        }
+        },
+        model: serve
       }
     })
   }
 })
 
-const greet = Effect.fnUntraced(function* ({ json, database }: { readonly json: boolean; readonly database: string }) {
+interface Greeting {
+  readonly json: boolean
+  readonly models: string
+  readonly database: string
+}
+
+const greet = Effect.fnUntraced(function* ({ json, models, database }: Greeting) {
   const { url, transport } = yield* Gateway
   const { isolation } = yield* Sandboxes
   const people = yield* People
@@ -170,12 +188,13 @@ const greet = Effect.fnUntraced(function* ({ json, database }: { readonly json: 
   const token = founded?.token.secret ?? null
   if (isolation === "unsafe") yield* Console.error(`proliferate: isolation is ${isolationText(isolation)}`)
   const { name: coordination } = yield* Coordination
-  if (json) return yield* Console.log(JSON.stringify({ url, token, transport, isolation, database, coordination }))
+  if (json) return yield* Console.log(JSON.stringify({ url, token, transport, isolation, models, database, coordination }))
   yield* Console.log(
     [
       `proliferate listens on ${url}`,
       `  transport     ${transport}`,
       `  isolation     ${isolationText(isolation)}`,
+      `  models        ${models}`,
       `  database      ${database}`,
       `  coordination  ${coordination}`,
       ...(token === null ? [] : ["", `Administrator's token, shown this once: ${token}`, `  export PROLIFERATE_TOKEN=${token}`])

@@ -1,7 +1,7 @@
 /** Local sandboxes as tests use them: on a data directory, with the least of a daemon, and what they ask of the host given. */
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { type ApiRequest, type GitSource, ProxyRoutes } from "../../actors/ports/proxy.ts"
 import type { SandboxInfo } from "../../actors/ports/sandboxes.ts"
 import { type LocalOptions, LocalSandboxes } from "../../adapters/sandbox/local/local.ts"
@@ -19,7 +19,8 @@ export const localSandboxes = (options: LocalOptions, { git = () => null, api = 
       Layer.succeed(ProxyRoutes, {
         git: (sandbox, repositoryId) => Effect.sync(() => git(sandbox, repositoryId)),
         api: (sandbox, request) =>
-          Effect.sync(() => ({ status: 200, headers: { "content-type": "text/plain" }, body: api(sandbox, request) }))
+          Effect.sync(() => ({ status: 200, headers: { "content-type": "text/plain" }, body: api(sandbox, request) })),
+        model: () => Effect.succeed({ status: 404, headers: {}, body: Stream.empty })
       })
     )
   )

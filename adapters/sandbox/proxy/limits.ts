@@ -19,7 +19,9 @@ export const gitConnectMs = 10 * second
 export const gitRequestBytesMax = 2 * GiB
 /** Requests to the gateway are small; files go through git. */
 export const apiBodyBytesMax = 1 * MiB
-/** Read and thrown away of a body that is too large, before its connection is cut. */
-export const apiBodyReadBytesMax = 64 * MiB
+/** Read of a body that is too large, and thrown away, before its connection is cut. */
+export const bodyReadBytesMax = 64 * MiB
 /** Above the 100 s for which the command line inside waits at most. */
 export const apiRequestMs = 120 * second
+/** A piece of a model's answer that the sandbox does not take. */
+export const modelUnreadMs = 120 * second

@@ -1,10 +1,10 @@
 /**
- * A sandbox's one way to the host: an HTTP server that knows which sandbox asks. `/git/…` and `/api/…` are served; all else is
- * refused, in words. Inside, a relay on 127.0.0.1:3128 leads here. The provider says what it listens on.
+ * A sandbox's one way to the host: an HTTP server that knows which sandbox asks. `/git/…`, `/api/…` and `/model/…` are served; all else
+ * is refused, in words. Inside, a relay on 127.0.0.1:3128 leads here. The provider says what it listens on.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import { Effect, FiberSet } from "effect"
-import { ProxyRoutes, relayPort } from "../../../actors/ports/proxy.ts"
+import { Effect, FiberSet, Stream } from "effect"
+import { AnswerCut, ProxyRoutes, relayPort } from "../../../actors/ports/proxy.ts"
 import type { SandboxInfo } from "../../../actors/ports/sandboxes.ts"
 import { refuse } from "./exchange.ts"
 import { makeGit, type ServeGit } from "./git.ts"
@@ -15,32 +15,68 @@ const ownHosts = new Set(["proxy", `127.0.0.1:${relayPort}`, `localhost:${relayP
 const hopHeaders = new Set(["connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "te", "trailer"])
 
 const noWayOut = (host: string) =>
-  `There is no way out of this sandbox to ${host}. Repositories are at http://127.0.0.1:${relayPort}/git/<repository id>, the server at /api.`
+  `There is no way out of this sandbox to ${host}. Repositories are at http://127.0.0.1:${relayPort}/git/<repository id>, the server at /api, models at /model.`
 
 /** Null when it is larger than may be, or broken off. The rest is still read, or the client would lose our answer while it writes. */
-const bodyOf = async (request: IncomingMessage): Promise<Buffer | null> => {
+const bodyOf = async (request: IncomingMessage, bytesMax: number): Promise<Buffer | null> => {
   const parts: Array<Buffer> = []
   let bytes = 0
   for await (const part of request as AsyncIterable<Buffer>) {
     bytes += part.length
-    if (bytes <= limits.apiBodyBytesMax) parts.push(part)
-    if (bytes > limits.apiBodyReadBytesMax) request.destroy()
+    if (bytes <= bytesMax) parts.push(part)
+    else parts.length = 0
+    if (bytes > limits.bodyReadBytesMax) request.destroy()
   }
-  return bytes > limits.apiBodyBytesMax ? null : Buffer.concat(parts)
+  return bytes > bytesMax ? null : Buffer.concat(parts)
 }
+
+const headersOf = (request: IncomingMessage) =>
+  Object.fromEntries(
+    Object.entries(request.headers).flatMap(([name, value]) =>
+      typeof value === "string" && !hopHeaders.has(name) ? [[name, value]] : []
+    )
+  )
+
+/** Writes one piece; done when there is room for the next. */
+const write = (response: ServerResponse, piece: Uint8Array): Effect.Effect<void, AnswerCut> =>
+  response.write(piece)
+    ? Effect.void
+    : Effect.callback<void>((resume) => {
+        const go = () => resume(Effect.void)
+        response.once("drain", go)
+        return Effect.sync(() => response.off("drain", go))
+      }).pipe(
+        Effect.timeoutOrElse({
+          duration: limits.modelUnreadMs,
+          orElse: () => Effect.fail(new AnswerCut({ reason: "unread", message: "the sandbox does not read an answer" }))
+        })
+      )
 
 const makeAnswer = (sandbox: SandboxInfo, routes: ProxyRoutes["Service"], serveGit: ServeGit) => {
   const api = Effect.fn("sandbox.proxy.api")(function* (request: IncomingMessage, response: ServerResponse, path: string) {
-    const body = yield* Effect.promise(() => bodyOf(request).catch(() => null))
+    const body = yield* Effect.promise(() => bodyOf(request, limits.apiBodyBytesMax).catch(() => null))
     if (body === null) return refuse(response, 413, `A request body may have at most ${limits.apiBodyBytesMax / 2 ** 20} MB.`)
-    const headers = Object.fromEntries(
-      Object.entries(request.headers).flatMap(([name, value]) =>
-        typeof value === "string" && !hopHeaders.has(name) ? [[name, value]] : []
-      )
-    )
-    const answer = yield* routes.api(sandbox, { method: request.method!, path, headers, body })
+    const answer = yield* routes.api(sandbox, { method: request.method!, path, headers: headersOf(request), body })
     const kept = Object.entries(answer.headers).filter(([name]) => !hopHeaders.has(name.toLowerCase()))
     response.writeHead(answer.status, Object.fromEntries(kept)).end(answer.body)
+  })
+
+  const model = Effect.fn("sandbox.proxy.model")(function* (request: IncomingMessage, response: ServerResponse, path: string) {
+    const passOn = Effect.gen(function* () {
+      const { status, headers, body } = yield* routes.model(sandbox, {
+        method: request.method!,
+        path,
+        headers: headersOf(request),
+        body: (bytesMax) => Effect.promise(() => bodyOf(request, bytesMax).catch(() => null))
+      })
+      response.writeHead(status, headers).flushHeaders()
+      yield* Stream.runForEach(body, (piece) => write(response, piece))
+    })
+    // What is to be counted is counted before the answer ends: who asks afterwards knows it.
+    yield* Effect.scoped(passOn).pipe(
+      Effect.andThen(Effect.sync(() => response.end())),
+      Effect.catchTag("AnswerCut", () => Effect.sync(() => response.destroy()))
+    )
   })
 
   return Effect.fn("sandbox.proxy")(function* (request: IncomingMessage, response: ServerResponse) {
@@ -56,9 +92,11 @@ const makeAnswer = (sandbox: SandboxInfo, routes: ProxyRoutes["Service"], serveG
         })
       )
     }
+    if (url.pathname.startsWith("/model/"))
+      return yield* model(request, response, `${url.pathname.slice("/model".length)}${url.search}`)
     const [, repositoryId, path] = /^\/git\/([A-Za-z0-9_.-]{1,128}?)(?:\.git)?(\/.*)$/.exec(url.pathname) ?? []
     if (repositoryId === undefined || path === undefined)
-      return refuse(response, 404, "Only /git/<repository id> and /api are served here.")
+      return refuse(response, 404, "Only /git/<repository id>, /api and /model are served here.")
     const source = yield* routes.git(sandbox, repositoryId)
     if (source === null) return refuse(response, 404, `This session has no repository ${repositoryId}.`)
     yield* serveGit({ request, response, path, search: url.search }, source)
