@@ -33,6 +33,7 @@ const entries = [
   "sql/dump.ts",
   "test/run.ts",
   "test/bench/bench.ts",
+  "test/support/model-server.ts",
   "test/simulation/simulate.ts",
   // What boots of a session choose from, once a configuration has snapshots as well.
   "machines/snapshots.ts"
