@@ -16,7 +16,7 @@ batch as (
   select (x->0)::int4 as n, x->>1 as org, x->>2 as kind, x->>3 as id, x->>4 as home, (x->5)::int8 as base, (x->6)::int8 as epoch,
     (x->7)::int8 as next_epoch, (x->8)::int4 as version, x->>9 as message, x->10 as event, x->11 as taken, x->12 as effects,
     x->13 as notices, x->>14 as by, x->>15 as cause, x->>16 as status, x->17 as snapshot, (x->18)::boolean as resident,
-    x->>19 as completes, x->>20 as claim, x->21 as commands, x->22 as timers, x->23 as claims, x->24 as releases, x->25 as project
+    x->>19 as completes, x->>20 as claim, x->21 as timers, x->22 as more
   from jsonb_array_elements($1::text::jsonb) as x
 ),
 a as materialized (
@@ -26,14 +26,14 @@ a as materialized (
       where j.kind || '/' || j.id || '/' || j.message_id = batch.kind || '/' || batch.id || '/' || batch.message
         and j.org = batch.org
     ) as repeated,
-    (
+    case when more is not null then (
       select jsonb_build_object('name', x->>0, 'key', x->>1, 'holder', h.holder)
-      from jsonb_array_elements(claims) as x cross join lateral (
+      from jsonb_array_elements(more->'claims') as x cross join lateral (
         select c.kind || '/' || c.id as holder from claims c
         where c.org = batch.org and c.name = x->>0 and c.key = x->>1 and (c.kind, c.id) <> (batch.kind, batch.id) offset 0
       ) as h
       limit 1
-    ) as held
+    ) end as held
   from clock, batch
 ),
 updated as (
@@ -63,13 +63,15 @@ journaled as (
 ),
 settled as (
   delete from commands c
-  where c.key = any (array(select completes from a where repeated is not null or n in (select n from won)))
+  where c.key = any (array(
+    select completes from a where completes is not null and (repeated is not null or n in (select n from won))
+  ))
     and c.claimed_until > 0 and (c.org, c.key, c.attempt::text) in (select org, completes, claim from a)
 ),
 asked as (
   insert into commands (key, org, kind, id, rev, idx, name, params, due)
   select w.kind || ':' || w.id || ':' || (w.base + 1) || ':' || (x->>0), w.org, w.kind, w.id, w.base + 1, (x->0)::int4, x->>1, x->2, w.at
-  from won w, jsonb_array_elements(w.commands) as x
+  from won w, jsonb_array_elements(w.more->'commands') as x where w.more is not null
 ),
 deadlines as materialized (
   select w.org, w.kind, w.id, w.base + 1 as rev, x->>0 as timer, w.at + (x->>1)::int8 as due, x->2 as event
@@ -85,21 +87,22 @@ armed as (
 ),
 claimed as (
   insert into claims (org, name, key, kind, id, at)
-  select w.org, x->>0, x->>1, w.kind, w.id, w.at from won w, jsonb_array_elements(w.claims) as x
+  select w.org, x->>0, x->>1, w.kind, w.id, w.at from won w, jsonb_array_elements(w.more->'claims') as x where w.more is not null
   on conflict (org, name, key) do update set at = excluded.at where (claims.kind, claims.id) = (excluded.kind, excluded.id)
   returning org, name, key
 ),
 released as (
   delete from claims where ctid = any (array(
-    select c.ctid from won w, jsonb_array_elements(w.releases) as x, lateral (
+    select c.ctid from won w, jsonb_array_elements(w.more->'releases') as x, lateral (
       select ctid from claims c where c.org = w.org and c.name = x->>0 and c.key = x->>1 and c.kind = w.kind and c.id = w.id offset 0
     ) as c
+    where w.more is not null
   ))
 ),
 projected as (
   insert into projections (org, kind, id, home, title, status, owner, configuration_id, rev, created_at, updated_at)
-  select org, kind, id, home, project->>0, project->>1, project->>2, project->>3, base + 1, at, at
-  from won where jsonb_typeof(project) = 'array'
+  select org, kind, id, home, more->'project'->>0, more->'project'->>1, more->'project'->>2, more->'project'->>3, base + 1, at, at
+  from won where more ? 'project'
   on conflict (org, kind, id) do update set title = excluded.title, status = excluded.status, owner = excluded.owner,
     configuration_id = excluded.configuration_id, rev = excluded.rev, updated_at = excluded.updated_at
 ),
@@ -108,8 +111,8 @@ select v.n, v.at::float8, v.won, v.repeated::float8, v.held,
   case when t.org = v.org then t.rev end::float8 as rev, case when t.org = v.org then t.epoch end::float8 as epoch,
   case
     -- A claim that was free when we looked was taken by another before we wrote it.
-    when v.won and exists (
-      select from jsonb_array_elements(v.claims) as x
+    when v.won and v.more is not null and exists (
+      select from jsonb_array_elements(v.more->'claims') as x
       where not exists (select from claimed c where c.org = v.org and c.name = x->>0 and c.key = x->>1)
     ) then proliferate.send_again()
     -- We lost, yet the row as we see it is the one that we expected.

@@ -23,25 +23,36 @@ interface VerdictRow {
 
 type ClaimWrite = Exclude<RecordWrite, { readonly type: "project" }>
 
-const claimWrites = ({ records }: Transition): ReadonlyArray<ClaimWrite> =>
+const noClaims: ReadonlyArray<ClaimWrite> = []
+
+const claimWrites = ({ records }: Transition): ReadonlyArray<ClaimWrite> => {
+  const writes = records.filter((record) => record.type !== "project")
+  if (writes.length === 0) return noClaims
   // Of a key that a step both claims and gives back, the last word counts.
-  [
-    ...new Map(
-      records.flatMap((record) =>
-        record.type === "project" ? [] : [[JSON.stringify([record.name, record.key]), record] as const]
-      )
-    ).values()
-  ]
+  return [...new Map(writes.map((record) => [JSON.stringify([record.name, record.key]), record])).values()]
+}
 
 const nextEpoch = ({ epoch, takesEpoch }: Transition): number => epoch + (takesEpoch ? 1 : 0)
 
-/** In the order in which the statement takes it apart. */
-const encode = (transition: Transition, n: number): ReadonlyArray<unknown> => {
-  const { address, commands, timers, records, completes } = transition
-  const claims = claimWrites(transition)
+/** What few transitions have, and what costs the statement nothing where it is missing. */
+const more = ({ commands, records }: Transition, claims: ReadonlyArray<ClaimWrite>): ReadonlyArray<unknown> => {
+  if (commands.length === 0 && records.length === 0) return []
   const keysOf = (type: ClaimWrite["type"]) =>
     claims.flatMap((record) => (record.type === type ? [[record.name, record.key]] : []))
   const project = records.findLast((record) => record.type === "project")?.row
+  return [
+    {
+      commands: commands.map(({ name, params }, index) => [index, name, params]),
+      claims: keysOf("claim"),
+      releases: keysOf("release"),
+      ...(project && { project: [project.title, project.status, project.owner, project.configurationId] })
+    }
+  ]
+}
+
+/** In the order in which the statement takes it apart. */
+const encode = (transition: Transition, n: number): ReadonlyArray<unknown> => {
+  const { address, commands, timers, completes } = transition
   return [
     n,
     address.org,
@@ -64,11 +75,8 @@ const encode = (transition: Transition, n: number): ReadonlyArray<unknown> => {
     transition.resident,
     completes?.key ?? null,
     completes?.claim ?? null,
-    commands.map(({ name, params }, index) => [index, name, params]),
     [...timers].map(([timerId, timer]) => (timer ? [timerId, Math.ceil(timer.delayMs), timer.event] : [timerId, null, null])),
-    keysOf("claim"),
-    keysOf("release"),
-    project ? [project.title, project.status, project.owner, project.configurationId] : null
+    ...more(transition, claimWrites(transition))
   ]
 }
 
