@@ -174,8 +174,8 @@ export const sessionActor: ActorDefinition<Hands> = {
   },
   activities: { link: holdLink },
   project: (snapshot) => {
-    const { title, owner, configurationId } = snapshot.context
-    return { title, owner, configurationId, status: statusOf(snapshot) }
+    const { title, owner, configurationId, archived } = snapshot.context
+    return { title, owner, configurationId, status: statusOf(snapshot), archived: archived === true }
   },
   announce: (snapshot) => ({
     kind: "state",

@@ -18,8 +18,9 @@ const sessionsThat = Effect.fnUntraced(function* (fits: (status: string) => bool
   const directory = yield* Directory
   const found: Array<SessionRow> = []
   for (const { id: org } of yield* directory.organisations) {
-    for (let before: string | null = null; ; ) {
-      const page: ReadonlyArray<SessionRow> = yield* directory.sessions(org, pageRows, before)
+    // None that was put away: those have failed or stopped.
+    for (let before: string | undefined; ; ) {
+      const page: ReadonlyArray<SessionRow> = yield* directory.sessions(org, { limit: pageRows, before })
       found.push(...page.filter(({ status }) => fits(status)))
       if (page.length < pageRows) break
       before = page.at(-1)!.id

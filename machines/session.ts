@@ -23,6 +23,7 @@
  *   S5  A sandbox that is heard of is ours, claimed in the commit that adopts it, or its destruction is planned in the commit that
  *       hears of it or lets it go. A snapshot that is heard of is ours or discarded; the one it replaces is discarded.
  *   S6  An accepted prompt is in the queue, is the open turn, or its turn has ended with a reason: never gone, never twice.
+ *   S7  An archived session is failed, stopping or stopped: one that goes on is in the lists again.
  */
 import { type AnyMachineSnapshot, and, not } from "xstate"
 import * as limits from "./limits.ts"
@@ -97,6 +98,8 @@ export const sessionMachine = session.createMachine({
       exit: ["startAfresh", "forgetReason"],
       after: { failedDeadline: { target: "stopping", actions: explained("expired: it had failed, and nobody resumed it") } },
       on: {
+        archive: { actions: "archive" },
+        unarchive: { actions: "unarchive" },
         resume: [
           { guard: "hasSandbox", target: "recovering" },
           { guard: "hasSnapshot", target: "restoring" },
@@ -131,7 +134,7 @@ export const sessionMachine = session.createMachine({
     stopped: {
       tags: "final",
       entry: ["letGo", "discardLastSnapshot"],
-      on: { prompt: {}, stop: {}, rename: {}, switch: {} }
+      on: { archive: { actions: "archive" }, unarchive: { actions: "unarchive" }, prompt: {}, stop: {}, rename: {}, switch: {} }
     }
   }
 })

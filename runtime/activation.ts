@@ -54,7 +54,8 @@ const isSameRow = (one: Projection, other: Projection): boolean =>
   one.status === other.status &&
   one.title === other.title &&
   one.owner === other.owner &&
-  one.configurationId === other.configurationId
+  one.configurationId === other.configurationId &&
+  one.archived === other.archived
 
 export class Activation<R> {
   readonly address: Address

@@ -25,6 +25,8 @@ export interface Projection {
   readonly status: string
   readonly owner: string | null
   readonly configurationId: string | null
+  /** Kept out of lists. */
+  readonly archived: boolean
 }
 
 /** What a machine emits for watchers. */

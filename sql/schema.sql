@@ -211,6 +211,8 @@ create table projections (
   rev bigint not null,
   created_at bigint not null,
   updated_at bigint not null,
+  archived boolean not null default false,
+  words text not null default ''::text,
   constraint projections_pkey PRIMARY KEY (org, kind, id)
 ) with (fillfactor=70, autovacuum_vacuum_scale_factor=0.05);
 
@@ -296,6 +298,9 @@ CREATE INDEX actors_resident ON public.actors USING btree (id, kind) WHERE resid
 CREATE INDEX commands_dead ON public.commands USING btree (org, dead_at) WHERE (dead_at IS NOT NULL);
 CREATE INDEX commands_due ON public.commands USING btree (due, rev, idx) WHERE (dead_at IS NULL);
 CREATE UNIQUE INDEX journal_message ON public.journal USING btree ((((((kind || '/'::text) || id) || '/'::text) || message_id)));
+CREATE INDEX projections_listed ON public.projections USING btree (org, kind, id) WHERE (NOT archived);
+CREATE INDEX projections_owner ON public.projections USING btree (org, kind, owner, id);
+CREATE INDEX projections_words ON public.projections USING gin (array_to_tsvector(string_to_array(words, ' '::text)));
 CREATE INDEX reservations_expiry ON public.reservations USING btree (expires_at);
 CREATE INDEX timers_due ON public.timers USING btree (due);
 CREATE INDEX tokens_of_user ON public.tokens USING btree (org, user_id);
@@ -309,6 +314,8 @@ create view sessions as
     configuration_id,
     rev,
     created_at,
-    updated_at
+    updated_at,
+    archived,
+    words
    FROM projections
   WHERE kind = 'session'::text;

@@ -66,6 +66,7 @@ export interface SessionRow {
   readonly status: string
   readonly owner: string | null
   readonly configurationId: string | null
+  readonly archived: boolean
   readonly rev: number
   readonly createdAtMs: number
   readonly updatedAtMs: number
@@ -95,6 +96,40 @@ export interface ModelUsage {
   readonly output: number
   readonly cached: number
 }
+
+/** Which sessions, and how many. What is not given does not narrow. */
+export interface SessionQuery {
+  readonly limit: number
+  /** Those before this id, which is the next page. */
+  readonly before?: string | undefined
+  readonly status?: string | undefined
+  readonly owner?: string | undefined
+  /** True: archived ones alone; false, also where it is not given: none of them. */
+  readonly archived?: boolean | undefined
+  /** Each is the beginning of a word of the title or of the id; as `wordsOf` makes them. */
+  readonly words?: ReadonlyArray<string> | undefined
+}
+
+const wordCharactersMax = 64
+const wordsMax = 64
+
+/** Letters and digits in lower case, each word once. */
+export const wordsOf = (text: string): ReadonlyArray<string> => [
+  ...new Set(
+    (
+      text
+        .normalize("NFKC")
+        .toLowerCase()
+        .match(/[\p{L}\p{N}]+/gu) ?? []
+    )
+      .slice(0, wordsMax)
+      .map((word) => word.slice(0, wordCharactersMax))
+  )
+]
+
+/** What a session is found by. The end of an id is what the name of its branch ends with. */
+export const sessionWords = ({ id, title }: Pick<SessionRow, "id" | "title">): ReadonlyArray<string> =>
+  wordsOf(`${id} ${id.slice(-8)} ${title}`)
 
 /** `conflict`: a unique name or key is taken. `not-found`: something it names is not there. `unavailable`: try again. */
 export class DirectoryError extends Schema.TaggedError<DirectoryError>()("DirectoryError", {
@@ -134,8 +169,8 @@ export class Directory extends Context.Service<
     readonly configurations: (org: string) => Result<ReadonlyArray<Configuration>>
 
     readonly session: (org: string, id: string) => Result<SessionRow | null>
-    /** Newest first, at most `limit`, those before `before` (an id) if it is given. */
-    readonly sessions: (org: string, limit: number, before: string | null) => Result<ReadonlyArray<SessionRow>>
+    /** Newest first. */
+    readonly sessions: (org: string, query: SessionQuery) => Result<ReadonlyArray<SessionRow>>
 
     /** Counted once for each `key` of its session, however often it is added. */
     readonly addModelCall: (call: ModelCall) => Result<void>

@@ -11,6 +11,7 @@ import {
   type Organisation,
   type RepositoryRecord,
   type SessionRow,
+  sessionWords,
   type Token,
   type User
 } from "../../actors/ports/directory.ts"
@@ -125,10 +126,14 @@ export const memoryDirectory = (state: JournalState = emptyJournal()): Directory
     configurations: (org) => list(configurations, org),
 
     session: (org, id) => Effect.sync(() => sessions().find((session) => session.org === org && session.id === id) ?? null),
-    sessions: (org, limit, before) =>
+    sessions: (org, { limit, before, status, owner, archived = false, words = [] }) =>
       Effect.sync(() =>
         sessions()
-          .filter((session) => session.org === org && (before === null || session.id < before))
+          .filter((session) => session.org === org && session.archived === archived)
+          .filter(({ id }) => before === undefined || id < before)
+          .filter((session) => status === undefined || session.status === status)
+          .filter((session) => owner === undefined || session.owner === owner)
+          .filter((session) => words.every((begun) => sessionWords(session).some((word) => word.startsWith(begun))))
           .sort((a, b) => (a.id < b.id ? 1 : -1))
           .slice(0, limit)
       ),

@@ -65,6 +65,9 @@ const find = <A>(rows: Rows<A>) => call(true, async () => (await rows())[0] ?? n
 const add = <A>(rows: Rows<A>) => call(false, async () => (await rows())[0]!)
 const remove = (rows: () => PromiseLike<postgres.RowList<any>>) => call(false, async () => (await rows()).count > 0)
 
+/** As a query for words that begin so. There is nothing but letters and digits in them. */
+const beginnings = (words: ReadonlyArray<string>): string => words.map((word) => `'${word}':*`).join(" & ")
+
 const make = (sql: postgres.Sql): Directory["Service"] => {
   const organisation = sql`id, name, created_at::float8 as "createdAtMs"`
   const user = sql`id, org, name, email, role, created_at::float8 as "createdAtMs"`
@@ -78,7 +81,7 @@ const make = (sql: postgres.Sql): Directory["Service"] => {
       from configuration_repositories r where r.org = c.org and r.configuration_id = c.id
     ) as repositories`
   const session = sql`
-    id, org, title, status, owner, configuration_id as "configurationId", rev::float8,
+    id, org, title, status, owner, configuration_id as "configurationId", archived, rev::float8,
     created_at::float8 as "createdAtMs", updated_at::float8 as "updatedAtMs"`
 
   return {
@@ -146,10 +149,14 @@ const make = (sql: postgres.Sql): Directory["Service"] => {
 
     session: (org, id) => find(() => sql<Array<SessionRow>>`select ${session} from sessions where org = ${org} and id = ${id}`),
     // Ids are ordered by time.
-    sessions: (org, limit, before) =>
+    sessions: (org, { limit, before, status, owner, archived = false, words = [] }) =>
       list(
         () => sql<Array<SessionRow>>`
-        select ${session} from sessions where org = ${org} and (${before}::text is null or id < ${before})
+        select ${session} from sessions where org = ${org} and archived = ${archived}
+        ${before === undefined ? sql`` : sql`and id < ${before}`}
+        ${status === undefined ? sql`` : sql`and status = ${status}`}
+        ${owner === undefined ? sql`` : sql`and owner = ${owner}`}
+        ${words.length === 0 ? sql`` : sql`and array_to_tsvector(string_to_array(words, ' ')) @@ ${beginnings(words)}::tsquery`}
         order by id desc limit ${limit}`
       ),
 

@@ -11,6 +11,7 @@ export interface Prompt {
 
 export interface SessionContext {
   readonly configurationId: string
+  /** Empty until the first prompt, or a person, gives it one. */
   readonly title: string
   readonly owner: string | null
   readonly attended: boolean
@@ -37,6 +38,8 @@ export interface SessionContext {
   readonly queue: ReadonlyArray<Prompt>
   /** Someone prompted or resumed it while it was pausing: it does not stay paused. */
   readonly wanted: boolean
+  /** Kept out of lists. Not there in what was stored before there were archives. */
+  readonly archived?: boolean
   /** Why it is pausing, paused, failed, stopping or stopped; or what went wrong in the boot before this one. */
   readonly reason: string | null
 }
@@ -67,6 +70,7 @@ export const contextOf = ({
   questions: [],
   queue: [],
   wanted: false,
+  archived: false,
   reason: null
 })
 

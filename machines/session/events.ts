@@ -41,6 +41,9 @@ export const SessionRequest = Schema.Union([
   Schema.Struct({ type: Schema.tag("interrupt") }),
   Schema.Struct({ type: Schema.tag("answer"), questionId: Id, optionId: Id }),
   Schema.Struct({ type: Schema.tag("rename"), title: Short }),
+  /** Out of lists, and back into them. */
+  Schema.Struct({ type: Schema.tag("archive") }),
+  Schema.Struct({ type: Schema.tag("unarchive") }),
   /** To another model, from the next turn on. */
   Schema.Struct({ type: Schema.tag("switch"), model: Model }),
   Schema.Struct({ type: Schema.tag("pause"), why: Schema.Literals(["manual", "shutdown"]) }),

@@ -5,6 +5,7 @@ import { claim, release } from "../command.ts"
 import * as limits from "../limits.ts"
 import { commands, type SessionCommands, type SessionContext } from "./context.ts"
 import type { SessionEvent } from "./events.ts"
+import { titleFrom } from "./title.ts"
 
 interface Args {
   readonly context: SessionContext
@@ -51,7 +52,7 @@ export const session = setup({
     claim,
     release,
 
-    countBoot: assign({ boot: ({ context }) => context.boot + 1, linkLost: false, wanted: false }),
+    countBoot: assign({ boot: ({ context }) => context.boot + 1, linkLost: false, wanted: false, archived: false }),
     countAttempt: assign({ attempts: ({ context }) => context.attempts + 1 }),
     countRecovery: assign({ recoveries: ({ context }) => context.recoveries + 1 }),
     countCaptureFailure: assign({ captureFailures: ({ context }) => context.captureFailures + 1 }),
@@ -72,8 +73,16 @@ export const session = setup({
       enqueue.emit(notice("model", { model: event.model }))
     }),
 
+    archive: assign({ archived: true }),
+    unarchive: assign({ archived: false }),
+
     enqueue: doing(({ context, event, enqueue }) => {
       assert(event.type === "prompt")
+      const title = context.title || titleFrom(event.text)
+      if (title !== context.title) {
+        enqueue.assign({ title })
+        enqueue.emit(notice("title", { title }))
+      }
       const { promptId, text, by } = event
       enqueue.assign({ queue: [...context.queue, { promptId, text, by }] })
       enqueue.emit(notice("prompt", { promptId, text, by }))

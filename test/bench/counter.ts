@@ -28,7 +28,7 @@ export const counterActor: ActorDefinition = {
   standing: () => [],
   activities: {},
   // Nothing that a list would show changes: what runs beside it writes no list either.
-  project: () => ({ title: "", status: "counting", owner: null, configurationId: null }),
+  project: () => ({ title: "", status: "counting", owner: null, configurationId: null, archived: false }),
   announce: () => null,
   crashed: () => ({ type: "never" }),
   buried: () => null

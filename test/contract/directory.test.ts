@@ -1,6 +1,6 @@
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { Directory } from "../../actors/ports/directory.ts"
+import { Directory, sessionWords } from "../../actors/ports/directory.ts"
 import { memoryDirectory } from "../../adapters/memory/directory.ts"
 import { emptyJournal } from "../../adapters/memory/journal-state.ts"
 import * as postgresDirectory from "../../adapters/postgres/directory.ts"
@@ -24,11 +24,13 @@ const inPostgres = Layer.effect(
   DirectoryWorld,
   Effect.map(Postgres, ({ sql }) =>
     DirectoryWorld.of({
-      project: ({ org, id, title, status, owner, configurationId, rev, createdAtMs, updatedAtMs }) =>
+      project: ({ org, id, title, status, owner, configurationId, archived, rev, createdAtMs, updatedAtMs }) =>
         Effect.promise(
           () => sql`
-            insert into projections (org, kind, id, home, title, status, owner, configuration_id, rev, created_at, updated_at)
-            values (${org}, 'session', ${id}, ${id}, ${title}, ${status}, ${owner}, ${configurationId}, ${rev}, ${createdAtMs}, ${updatedAtMs})`
+            insert into projections
+              (org, kind, id, home, title, status, owner, configuration_id, archived, words, rev, created_at, updated_at)
+            values (${org}, 'session', ${id}, ${id}, ${title}, ${status}, ${owner}, ${configurationId}, ${archived},
+              ${sessionWords({ id, title }).join(" ")}, ${rev}, ${createdAtMs}, ${updatedAtMs})`
         ),
       passTime: (ms) =>
         Effect.promise(() =>

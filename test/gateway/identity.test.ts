@@ -95,7 +95,7 @@ describe("a role", () => {
       const { token } = yield* person("viewer")
       const { id } = yield* session()
       for (const path of ["", "/events"]) assert.strictEqual((yield* ask(token, "GET", `/v1/sessions/${id}${path}`)).status, 200)
-      for (const verb of ["start", "interrupt", "pause", "resume", "stop"]) {
+      for (const verb of ["start", "interrupt", "pause", "resume", "stop", "archive", "unarchive"]) {
         const refused = yield* ask(token, "POST", `/v1/sessions/${id}/${verb}`)
         assert.deepInclude(refused.body, { status: 403, code: "forbidden" })
         assert.include(refused.body.detail, `session.${verb} needs the role member or above; yours is viewer`)

@@ -23,7 +23,7 @@ describe("a session", () => {
       const created = yield* ask(owner.token, "POST", "/v1/sessions", { configurationId, start: false, agent: "scripted" })
       assert.strictEqual(created.status, 201)
       assert.deepInclude(created.body, {
-        title: "app",
+        title: "",
         status: "pending",
         owner: owner.id,
         configurationId,

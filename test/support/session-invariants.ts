@@ -1,5 +1,5 @@
 /**
- * S1 to S6 of machines/session.ts, held against one step: where it came from, what came, where it went. Each is local to a step,
+ * S1 to S7 of machines/session.ts, held against one step: where it came from, what came, where it went. Each is local to a step,
  * so that what holds from the first step on holds in every history.
  */
 import assert from "node:assert"
@@ -107,6 +107,10 @@ const keepsPrompts = (before: Played, event: SessionEvent, after: Played) => {
   equal(started, opened, "S6: a turn is started when it opens, once")
 }
 
+const holdsArchive = ({ snapshot, context: { archived } }: Played) => {
+  if (archived) assert(isIn(snapshot, "failed", "stopping", "stopped"), "S7: it is archived and goes on")
+}
+
 export const keepsInvariants = (before: Played, event: SessionEvent, after: Played): void => {
   try {
     if (after.last.taken.length === 0) {
@@ -116,6 +120,7 @@ export const keepsInvariants = (before: Played, event: SessionEvent, after: Play
       holdsSandbox(after)
       holdsTurn(after)
       holdsDeadlines(after)
+      holdsArchive(after)
     }
     ignoresStale(before, event, after)
     leavesNothingAstray(before, event, after)

@@ -24,6 +24,8 @@ const requests: ReadonlyArray<SessionEvent> = [
   { type: "interrupt" },
   ...["q1", "q2"].map((questionId): SessionEvent => ({ type: "answer", questionId, optionId: "yes" })),
   { type: "rename", title: "a title" },
+  { type: "archive" },
+  { type: "unarchive" },
   { type: "switch", model: "another" },
   { type: "pause", why: "manual" },
   { type: "resume" },
@@ -96,6 +98,7 @@ const keyOf = ({ snapshot, context }: Played): string =>
     context.snapshotId !== null,
     context.linkLost,
     context.wanted,
+    context.archived,
     context.queue.length,
     context.questions.length
   ])

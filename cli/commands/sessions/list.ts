@@ -17,14 +17,48 @@ const Sessions = Schema.Struct({
   )
 })
 
+/** The outermost states of machines/session.ts, which is in no bundle; test/machines/session-titles.test.ts compares them. */
+export const statuses = [
+  "pending",
+  "provisioning",
+  "restoring",
+  "running",
+  "recovering",
+  "migrating",
+  "pausing",
+  "paused",
+  "failed",
+  "stopping",
+  "stopped"
+] as const
+
 export const list = Command.make(
   "list",
   {
     limit: Flag.Int("limit").pipe(Flag.withDescription("At most this many, newest first"), Flag.withDefault(50)),
-    before: Flag.String("before").pipe(Flag.withDescription("Only those before this session: the next page"), Flag.optional)
+    before: Flag.String("before").pipe(Flag.withDescription("Only those before this session: the next page"), Flag.optional),
+    search: Flag.String("search").pipe(
+      Flag.withAlias("s"),
+      Flag.withDescription("Only those with these words, or their beginnings, in title or id"),
+      Flag.optional
+    ),
+    status: Flag.Literals("status", statuses).pipe(Flag.withDescription("Only those in this state"), Flag.optional),
+    mine: Flag.Boolean("mine").pipe(Flag.withDescription("Only those that you started"), Flag.withDefault(false)),
+    archived: Flag.Boolean("archived").pipe(
+      Flag.withDescription("Those that were archived, instead of the others"),
+      Flag.withDefault(false)
+    )
   },
-  Effect.fn("cli.sessions.list")(function* ({ limit, before }) {
-    const page = new URLSearchParams({ limit: String(limit), ...(Option.isSome(before) && { before: before.value }) })
+  Effect.fn("cli.sessions.list")(function* ({ limit, before, search, status, mine, archived }) {
+    const page = new URLSearchParams({
+      limit: String(limit),
+      ...(Option.isSome(before) && { before: before.value }),
+      ...(Option.isSome(search) && { search: search.value }),
+      ...(Option.isSome(status) && { status: status.value }),
+      ...(mine && { mine: "true" }),
+      ...(archived && { archived: "true" })
+    })
+    const isNarrowed = mine || archived || [before, search, status].some(Option.isSome)
     const { json, value } = yield* ask("GET", `/v1/sessions?${page}`, Sessions)
     yield* answer(json, () =>
       table(
@@ -35,11 +69,18 @@ export const list = Command.make(
           status,
           oneLine(title || "untitled", 60)
         ]),
-        "No sessions yet. Make one: proliferate sessions create --configuration NAME"
+        isNarrowed ? "No session is like that." : "No sessions yet. Make one: proliferate sessions create --configuration NAME"
       )
     )
   })
-).pipe(Command.withDescription("Sessions of your organisation, newest first"), Command.withAlias("ls"))
+).pipe(
+  Command.withDescription("Sessions of your organisation, newest first, without those that were archived"),
+  Command.withAlias("ls"),
+  Command.withExamples([
+    { command: "proliferate sessions list --mine --status running", description: "What works for you now" },
+    { command: 'proliferate sessions list --search "login web"', description: "Titles with words that begin so; or an id" }
+  ])
+)
 
 export const show = Command.make(
   "show",
