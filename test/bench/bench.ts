@@ -1,65 +1,81 @@
 /**
- * `npm run bench [-- --json]`: figures, each beside what it is measured against in the same run. A table, or with --json a last
- * line `{"rows":[{name, against, ours, theirs, ratio, unit, spread, goal}]}`. These are no tests: exit 0 whatever they say.
+ * `npm run bench [-- --json] [--only NAME…]`: figures, each beside what it is measured against in the same run. A table, or with
+ * --json a last line `{"rows":[{name, against, ours, theirs, ratio, unit, spread, goal}]}`. These are no tests: exit 0 whatever they
+ * say, 1 if one could not be measured. `--only` takes beginnings of the names below.
  *
- * PostgreSQL is the embedded one on a directory of its own, fsync and synchronous_commit asserted to be on; one pool of 32
- * connections serves every row. Rounds alternate; the first warms up and is not counted.
+ * Those that need PostgreSQL have the embedded one on a directory of its own, fsync and synchronous_commit asserted to be on; one
+ * pool of 32 connections serves ours and theirs. Rounds alternate; the first warms up and is not counted.
  */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { Console, Effect, Layer } from "effect"
-import { startEmbedded } from "../../adapters/postgres/embedded.ts"
+import { Cause, Console, Effect, Exit, Layer } from "effect"
 import { layer as postgresFeed } from "../../adapters/postgres/feed.ts"
 import { layer as postgresJournal } from "../../adapters/postgres/journal.ts"
-import { migrate } from "../../adapters/postgres/migrate.ts"
-import { connect, Postgres } from "../../adapters/postgres/pool.ts"
+import { Postgres } from "../../adapters/postgres/pool.ts"
 import { Committer } from "../../runtime/committer.ts"
 import * as LocalCoordination from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
+import { benchActivation } from "./activation.ts"
 import { counterActor } from "./counter.ts"
 import { benchAck, benchDurable } from "./durable.ts"
+import { benchFeedBytes } from "./feed-bytes.ts"
+import { benchHelp } from "./help.ts"
+import { benchIdle } from "./idle.ts"
+import { connections, onePool } from "./postgres.ts"
 import { type Row, table } from "./rows.ts"
 import { benchStep } from "./step.ts"
 
-const connections = 32
+const limitMs = 180_000
+
 const isJson = process.argv.includes("--json")
+const words = process.argv.slice(2).filter((word) => word !== "--json")
+const only = words[0] === "--only" ? words.slice(1) : []
+if (words.length > 0 && (words[0] !== "--only" || only.length === 0)) {
+  console.error("usage: npm run bench [-- [--json] [--only NAME…]]")
+  process.exit(2)
+}
 
-const scratch = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "proliferate-bench-"))),
-  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
-)
-
-/** One pool for ours and theirs, with the settings of the committer's connections. */
-const onePool = Layer.effect(
-  Postgres,
-  Effect.gen(function* () {
-    const { url } = yield* startEmbedded({ dataDir: yield* scratch })
-    const { sql, committer } = yield* connect(url, { sqlMax: 2, committerMax: connections })
-    yield* migrate(sql)
-    for (const setting of ["fsync", "synchronous_commit"]) {
-      const [row] = yield* Effect.promise(() => committer.unsafe(`show ${setting}`))
-      if (row?.[setting] !== "on") return yield* Effect.die(new Error(`${setting} is ${row?.[setting]}: no figure would count`))
-      yield* Console.error(`${setting} = on`)
-    }
-    return Postgres.of({ sql: committer, committer })
-  })
-)
-
-const runtime = localRouter([counterActor]).pipe(
-  Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer))),
+const stored = Layer.mergeAll(Committer.layer, localFeeds).pipe(
+  Layer.provideMerge(LocalCoordination.layer),
   Layer.provideMerge(Layer.mergeAll(postgresJournal, postgresFeed)),
   Layer.provideMerge(onePool)
 )
+const runtime = localRouter([counterActor]).pipe(Layer.provideMerge(stored))
 
-const program = Effect.gen(function* () {
-  const { committer } = yield* Postgres
-  const rows: Array<Row> = [benchStep()]
-  rows.push(...(yield* benchAck("bench")))
-  for (const actors of [300, 3_000]) rows.push(...(yield* benchDurable(committer, connections, actors, "bench")))
-  yield* Console.log(table(rows))
-  if (isJson) yield* Console.log(JSON.stringify({ rows }))
-})
+type Rows = Effect.Effect<ReadonlyArray<Row>, unknown>
 
-await Effect.runPromise(program.pipe(Effect.provide(runtime)))
+const durable = (actors: number) =>
+  Postgres.use(({ committer }) => benchDurable(committer, connections, actors, "bench")).pipe(Effect.provide(runtime))
+
+const benches: Readonly<Record<string, Rows>> = {
+  step: Effect.sync(() => [benchStep()]),
+  ack: benchAck("bench").pipe(Effect.provide(runtime)),
+  "durable transitions 300": durable(300),
+  "durable transitions 3000": durable(3_000),
+  "cold activation": benchActivation.pipe(Effect.provide(stored)),
+  "idle session, 10000": benchIdle(10_000).pipe(Effect.provide(stored)),
+  "idle session, 100000": benchIdle(100_000).pipe(Effect.provide(stored)),
+  "feed storage": benchFeedBytes.pipe(Effect.provide(stored)),
+  "CLI --help": Effect.promise(benchHelp)
+}
+
+const chosen = Object.entries(benches).filter(
+  ([name]) => only.length === 0 || only.some((word) => name.startsWith(word) || word.startsWith(name))
+)
+if (chosen.length === 0) {
+  console.error(`no row is called ${only.join(", ")}; there are: ${Object.keys(benches).join(", ")}`)
+  process.exit(2)
+}
+
+const rows: Array<Row> = []
+const failures: Array<string> = []
+for (const [name, bench] of chosen) {
+  const startedAt = performance.now()
+  const exit = await Effect.runPromiseExit(Effect.timeout(Effect.scoped(bench), limitMs))
+  if (Exit.isSuccess(exit)) rows.push(...exit.value)
+  else failures.push(`${name} was not measured: ${Cause.pretty(exit.cause)}`)
+  await Effect.runPromise(Console.error(`${name}: ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`))
+}
+await Effect.runPromise(Console.log(table(rows)))
+for (const failure of failures) console.error(failure)
+if (isJson) console.log(JSON.stringify({ rows }))
+process.exitCode = failures.length > 0 ? 1 : 0

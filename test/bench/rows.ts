@@ -20,14 +20,29 @@ export const quantile = (values: ReadonlyArray<number>, q: number): number => {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))]!
 }
 
+/** Rounds that alternate, ours first and theirs first in turn; the first warms both up and is not counted. */
+export const rounds = async (
+  count: number,
+  ours: (round: number) => Promise<number>,
+  theirs: (round: number) => Promise<number>
+): Promise<{ readonly ours: ReadonlyArray<number>; readonly theirs: ReadonlyArray<number> }> => {
+  const measured = { ours: [] as Array<number>, theirs: [] as Array<number> }
+  for (let round = 0; round <= count; round++) {
+    const turns = [async () => measured.ours.push(await ours(round)), async () => measured.theirs.push(await theirs(round))]
+    if (round % 2 === 1) turns.reverse()
+    for (const turn of turns) await turn()
+  }
+  return { ours: measured.ours.slice(1), theirs: measured.theirs.slice(1) }
+}
+
 const spreadOf = (values: ReadonlyArray<number>): string =>
   `${Math.round(((Math.max(...values) - Math.min(...values)) / median(values)) * 100)}%`
 
-/** One row from the rounds of both sides; for rates more is better, for times less. */
+/** One row from the rounds of both sides; for rates more is better, for times and bytes less. */
 export const rowOf = (
   name: string,
   against: string,
-  unit: "per s" | "ms",
+  unit: "per s" | "ms" | "bytes",
   ours: ReadonlyArray<number>,
   theirs: ReadonlyArray<number>,
   goal: number | null
@@ -38,7 +53,7 @@ export const rowOf = (
     against,
     ours: round(mine),
     theirs: round(other),
-    ratio: round(unit === "ms" ? other / mine : mine / other),
+    ratio: round(unit === "per s" ? mine / other : other / mine),
     unit,
     spread: `${spreadOf(ours)} / ${spreadOf(theirs)}`,
     goal

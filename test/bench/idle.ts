@@ -1,0 +1,102 @@
+/**
+ * What an idle session takes of the heap while it is hosted: supervisor, cell, mailbox, its feed, and the real snapshot, activated by
+ * the router from PostgreSQL; beside it an xstate actor of the same machine, started from the same snapshot with its timers. The
+ * link of a session to its sandbox is not in it. Then every session leaves memory, by the router's own passivation, and what is
+ * left is counted.
+ */
+import { Clock, Effect, Layer } from "effect"
+import { type Actor, createActor } from "xstate"
+import { sessionActor } from "../../actors/session.ts"
+import { sessionMachine } from "../../machines/session.ts"
+import type { ActorDefinition } from "../../runtime/actor.ts"
+import { Committer } from "../../runtime/committer.ts"
+import { Inspector } from "../../runtime/inspection.ts"
+import { passivateAfterMs, passivateEveryMs } from "../../runtime/limits.ts"
+import { localFeeds } from "../../runtime/local-feeds.ts"
+import { localRouter } from "../../runtime/local-router.ts"
+import { Router } from "../../runtime/router.ts"
+import { LeapingClock } from "./clock.ts"
+import { type Row, rowOf } from "./rows.ts"
+import { idleText, sessionAt, storeIdle } from "./session.ts"
+
+/** As hosted, but for what its running state wants beside it. */
+const alone: ActorDefinition = { ...(sessionActor as unknown as ActorDefinition), standing: () => [] }
+
+const heapBytes = async (): Promise<number> => {
+  for (let n = 0; n < 3; n++) {
+    globalThis.gc!()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return process.memoryUsage().heapUsed
+}
+
+const actorsBytes = async (count: number): Promise<number> => {
+  const before = await heapBytes()
+  const actors: Array<Actor<typeof sessionMachine>> = []
+  for (let n = 0; n < count; n++) {
+    const actor = createActor(sessionMachine, { snapshot: JSON.parse(idleText), input: undefined as never })
+    actor.subscribe({ error: () => {} })
+    actors.push(actor.start())
+  }
+  const bytes = ((await heapBytes()) - before) / count
+  for (const actor of actors) actor.stop()
+  return bytes
+}
+
+/** Per session: hosted, and after all of them have left memory. */
+const hostedBytes = Effect.fnUntraced(function* (count: number) {
+  const prefix = `idle${count}`
+  yield* storeIdle(prefix, count, alone.version)
+  const clock = new LeapingClock()
+  let [activated, passivated] = [0, 0]
+  const heard = Layer.succeed(Inspector, ({ type }) => {
+    if (type === "actor.activated") activated += 1
+    if (type === "home.passivated") passivated += 1
+  })
+  const until = (what: string, holds: () => boolean) =>
+    Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, 10))).pipe(
+      Effect.repeat({ until: holds }),
+      Effect.timeoutOrElse({
+        duration: "120 seconds",
+        orElse: () => Effect.die(new Error(`${what}: ${activated}, ${passivated}`))
+      })
+    )
+  const measured = Effect.gen(function* () {
+    const router = yield* Router
+    const before = yield* Effect.promise(heapBytes)
+    // A request that an idle session does not take brings it into memory and writes nothing.
+    yield* Effect.forEach(
+      Array.from({ length: count }, (_, n) => n),
+      (n) => Effect.ignore(router.ask(sessionAt(prefix, n), { id: `wake:${n}`, event: { type: "interrupt" }, by: null })),
+      { concurrency: 64, discard: true }
+    )
+    yield* until("all are in memory", () => activated >= count)
+    const hosted = ((yield* Effect.promise(heapBytes)) - before) / count
+    // Not all at one look: each one is counted from its last use on. The feeds forget twice as slowly.
+    for (let look = 0; passivated < count || look < (2 * passivateAfterMs) / passivateEveryMs + 2; look++) {
+      clock.leap(passivateEveryMs)
+      yield* Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, count / 500)))
+      if (look > 1_000) return yield* Effect.die(new Error(`only ${passivated} of ${count} left memory`))
+    }
+    return { hosted, passivated: ((yield* Effect.promise(heapBytes)) - before) / count }
+  })
+  return yield* measured.pipe(
+    Effect.provide(
+      localRouter([alone]).pipe(
+        Layer.provide(Layer.mergeAll(Committer.layer, localFeeds)),
+        Layer.provide(Layer.merge(heard, Layer.succeed(Clock.Clock, clock))),
+        Layer.fresh
+      )
+    )
+  )
+})
+
+export const benchIdle = Effect.fnUntraced(function* (count: number) {
+  const xstate = yield* Effect.promise(() => actorsBytes(count))
+  const { hosted, passivated } = yield* hostedBytes(count)
+  return [
+    rowOf(`idle session, ${count} hosted`, "an xstate actor", "bytes", [hosted], [xstate], null),
+    rowOf(`idle session, ${count} hosted`, "8 KB, the goal", "bytes", [hosted], [8_192], 1),
+    rowOf(`passivated session, of ${count}`, "an xstate actor", "bytes", [Math.max(1, passivated)], [xstate], null)
+  ] satisfies ReadonlyArray<Row>
+})
