@@ -68,7 +68,8 @@ export const makeForward = Effect.gen(function* () {
     const count = Effect.fnUntraced(function* (exit: Exit.Exit<unknown, unknown>) {
       const cost = isFree ? free : meter.cost()
       const counted = {
-        ...asker,
+        org: asker.org,
+        sessionId: asker.sessionId,
         ...cost,
         key: yield* newId("mdl"),
         model: asked.model,

@@ -24,8 +24,13 @@ export type Fault =
   | { readonly type: "stall"; readonly events: number }
   /** So many events (or half of a body), then the connection breaks. */
   | { readonly type: "cut"; readonly events: number }
-  /** A stream of these pieces, each in a packet of its own as far as that can be. */
-  | { readonly type: "pieces"; readonly pieces: ReadonlyArray<string>; readonly headers?: Readonly<Record<string, string>> }
+  /** These pieces, so long one after the other. */
+  | {
+      readonly type: "pieces"
+      readonly pieces: Iterable<string>
+      readonly pieceMs?: number
+      readonly headers?: Readonly<Record<string, string>>
+    }
 
 export interface Received {
   readonly path: string
@@ -39,6 +44,8 @@ export interface Received {
   usage: Answer["usage"] | null
   /** The asking end went away before all was said. */
   aborted: boolean
+  /** Bytes of an answer that the asking end had room for. */
+  writtenBytes: number
 }
 
 export interface ScriptedModel {
@@ -105,7 +112,13 @@ export const startModel = async (options: ModelOptions = {}): Promise<ScriptedMo
   }
   let calls = 0
 
-  const write = async (response: ServerResponse, pieces: Iterable<string>, fault: Fault | undefined, pieceMs: number) => {
+  const write = async (
+    received: Received,
+    response: ServerResponse,
+    pieces: Iterable<string>,
+    fault: Fault | undefined,
+    pieceMs: number
+  ) => {
     let written = 0
     for (const piece of pieces) {
       if ((fault?.type === "cut" || fault?.type === "stall") && written === fault.events) {
@@ -115,6 +128,7 @@ export const startModel = async (options: ModelOptions = {}): Promise<ScriptedMo
       if (response.destroyed) return false
       if (!response.write(piece)) await new Promise((resolve) => response.once("drain", resolve).once("close", resolve))
       written += 1
+      received.writtenBytes += piece.length
       if (pieceMs > 0) await pause(pieceMs)
     }
     response.end()
@@ -130,7 +144,7 @@ export const startModel = async (options: ModelOptions = {}): Promise<ScriptedMo
     }
     if (fault?.type === "pieces") {
       response.writeHead(200, { "content-type": "text/event-stream", ...fault.headers })
-      return void (await write(response, fault.pieces, undefined, 5))
+      return void (await write(received, response, fault.pieces, undefined, fault.pieceMs ?? 0))
     }
     const json = (status: number, value: Json) =>
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value))
@@ -175,7 +189,7 @@ export const startModel = async (options: ModelOptions = {}): Promise<ScriptedMo
     const text = isStreamed ? "" : JSON.stringify(wire.whole(says))
     response.writeHead(200, { "content-type": isStreamed ? "text/event-stream" : "application/json" })
     const pieces = isStreamed ? wire.events(says) : [text.slice(0, text.length >> 1), text.slice(text.length >> 1)]
-    if (await write(response, pieces, fault, isStreamed ? (turn.wordMs ?? wordMs) : 0)) received.usage = usage
+    if (await write(received, response, pieces, fault, isStreamed ? (turn.wordMs ?? wordMs) : 0)) received.usage = usage
     changed()
   }
 
@@ -199,7 +213,8 @@ export const startModel = async (options: ModelOptions = {}): Promise<ScriptedMo
       body,
       script: null,
       usage: null,
-      aborted: false
+      aborted: false,
+      writtenBytes: 0
     }
     requests.push(received)
     response.on("error", () => {})
