@@ -100,11 +100,13 @@ released as (
   ))
 ),
 projected as (
-  insert into projections (org, kind, id, home, title, status, owner, configuration_id, rev, created_at, updated_at)
-  select org, kind, id, home, more->'project'->>0, more->'project'->>1, more->'project'->>2, more->'project'->>3, base + 1, at, at
+  insert into projections
+    (org, kind, id, home, title, status, owner, configuration_id, archived, words, rev, created_at, updated_at)
+  select org, kind, id, home, more->'project'->>0, more->'project'->>1, more->'project'->>2, more->'project'->>3,
+    (more->'project'->4)::boolean, more->'project'->>5, base + 1, at, at
   from won where more ? 'project'
   on conflict (org, kind, id) do update set title = excluded.title, status = excluded.status, owner = excluded.owner,
-    configuration_id = excluded.configuration_id, rev = excluded.rev, updated_at = excluded.updated_at
+    configuration_id = excluded.configuration_id, archived = excluded.archived, words = excluded.words, rev = excluded.rev, updated_at = excluded.updated_at
 ),
 verdicts as materialized (select a.*, a.n in (select n from won) as won from a)
 select v.n, v.at::float8, v.won, v.repeated::float8, v.held,

@@ -168,7 +168,9 @@ export const routes: ReadonlyArray<Route> = [
     verb: "sessions.read",
     query: Listed,
     run: ({ pass, query: { limit = 50, mine, archived, ...wanted } }) =>
-      Sessions.use((all) => all.list(pass, { ...wanted, limit, mine: mine === "true", archived: archived === "true" })).pipe(Effect.map((sessions) => ok({ sessions })))
+      Sessions.use((all) => all.list(pass, { ...wanted, limit, mine: mine === "true", archived: archived === "true" })).pipe(
+        Effect.map((sessions) => ok({ sessions }))
+      )
   }),
   on("POST", "/v1/sessions", {
     verb: "sessions.create",

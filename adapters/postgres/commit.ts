@@ -6,8 +6,9 @@ import assert from "node:assert"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import type postgres from "postgres"
+import { sessionWords } from "../../actors/ports/directory.ts"
 import { nameOf } from "../../runtime/address.ts"
-import type { RecordWrite, Transition, Verdict } from "../../runtime/journal.ts"
+import type { Projection, RecordWrite, Transition, Verdict } from "../../runtime/journal.ts"
 
 const statement = readFileSync(join(import.meta.dirname, "../../sql/commit.sql"), "utf8")
 
@@ -45,10 +46,19 @@ const more = ({ commands, records }: Transition, claims: ReadonlyArray<ClaimWrit
       commands: commands.map(({ name, params }, index) => [index, name, params]),
       claims: keysOf("claim"),
       releases: keysOf("release"),
-      ...(project && { project: [project.title, project.status, project.owner, project.configurationId] })
+      ...(project && { project: rowOf(project, address.id) })
     }
   ]
 }
+
+const rowOf = ({ title, status, owner, configurationId, archived }: Projection, id: string) => [
+  title,
+  status,
+  owner,
+  configurationId,
+  archived,
+  sessionWords({ id, title }).join(" ")
+]
 
 /** In the order in which the statement takes it apart. */
 const encode = (transition: Transition, n: number): ReadonlyArray<unknown> => {
