@@ -89,7 +89,11 @@ const npm = (name: string, cwd: string, packages: ReadonlyArray<string>, tell: (
     const args = ["install", "--save-exact", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=http", ...packages]
     let said = ""
     let fetched = 0
-    const fail = (why: string) => resume(Effect.fail(failed(name, why)))
+    const end = (how: Effect.Effect<void, AgentError>) => {
+      clearInterval(ticker)
+      resume(how)
+    }
+    const fail = (why: string) => end(Effect.fail(failed(name, why)))
     const child: ChildProcess = spawn("npm", args, { cwd, env: environment(), detached: true, stdio: ["ignore", "pipe", "pipe"] })
     let seconds = 0
     const ticker = setInterval(() => {
@@ -97,7 +101,7 @@ const npm = (name: string, cwd: string, packages: ReadonlyArray<string>, tell: (
       tell(`npm has fetched ${fetched} package${fetched === 1 ? "" : "s"} in ${seconds} s`)
     }, limits.progressMs)
     const hear = (text: string) => {
-      fetched += text.match(/http fetch GET 200 \S+\.tgz/g)?.length ?? 0
+      fetched += text.match(/http (?:fetch GET 200|cache) \S+\.tgz/g)?.length ?? 0
       said = (said + text).slice(-limits.outputCharactersMax)
     }
     child.stdout!.setEncoding("utf8").on("data", hear)
@@ -109,7 +113,7 @@ const npm = (name: string, cwd: string, packages: ReadonlyArray<string>, tell: (
           : `npm does not start: ${error.message}`
       )
     )
-    child.on("close", (code) => (code === 0 ? resume(Effect.void) : fail(npmWords(said, packages))))
+    child.on("close", (code) => (code === 0 ? end(Effect.void) : fail(npmWords(said, packages))))
     return Effect.sync(() => {
       clearInterval(ticker)
       try {
