@@ -46,7 +46,7 @@ const more = ({ commands, records }: Transition, claims: ReadonlyArray<ClaimWrit
       commands: commands.map(({ name, params }, index) => [index, name, params]),
       claims: keysOf("claim"),
       releases: keysOf("release"),
-      ...(project && { project: rowOf(project, address.id) })
+      ...(project && { project: rowOf(project, transition.address.id) })
     }
   ]
 }
