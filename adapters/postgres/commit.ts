@@ -36,7 +36,7 @@ const claimWrites = ({ records }: Transition): ReadonlyArray<ClaimWrite> => {
 const nextEpoch = ({ epoch, takesEpoch }: Transition): number => epoch + (takesEpoch ? 1 : 0)
 
 /** What few transitions have, and what costs the statement nothing where it is missing. */
-const more = ({ commands, records }: Transition, claims: ReadonlyArray<ClaimWrite>): ReadonlyArray<unknown> => {
+const more = ({ address, commands, records }: Transition, claims: ReadonlyArray<ClaimWrite>): ReadonlyArray<unknown> => {
   if (commands.length === 0 && records.length === 0) return []
   const keysOf = (type: ClaimWrite["type"]) =>
     claims.flatMap((record) => (record.type === type ? [[record.name, record.key]] : []))
@@ -46,7 +46,7 @@ const more = ({ commands, records }: Transition, claims: ReadonlyArray<ClaimWrit
       commands: commands.map(({ name, params }, index) => [index, name, params]),
       claims: keysOf("claim"),
       releases: keysOf("release"),
-      ...(project && { project: rowOf(project, transition.address.id) })
+      ...(project && { project: rowOf(project, address.id) })
     }
   ]
 }
