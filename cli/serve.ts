@@ -36,7 +36,6 @@ import * as PostgresJournal from "../adapters/postgres/journal.ts"
 import { migrated } from "../adapters/postgres/migrate.ts"
 import * as Pool from "../adapters/postgres/pool.ts"
 import * as RedisCoordination from "../adapters/redis/coordination.ts"
-import { LocalSandboxes } from "../adapters/sandbox/local/local.ts"
 import * as CredentialFiles from "../adapters/secrets/file.ts"
 import { Committer } from "../runtime/committer.ts"
 import { Coordination } from "../runtime/coordination.ts"
@@ -46,23 +45,14 @@ import { localFeeds } from "../runtime/local-feeds.ts"
 import { localRouter } from "../runtime/local-router.ts"
 import { openDataDirectory } from "./data-directory.ts"
 import { modelSettings, modelsText } from "./models.ts"
+import { sandboxesOf } from "./sandboxes.ts"
 import { settings } from "./settings.ts"
 import { restAll, resumeAll } from "./shutdown.ts"
 import { isolationText, requireLoopback } from "./unsafe.ts"
 
 const program = Effect.gen(function* () {
-  const {
-    host,
-    port,
-    dataDir,
-    agentsDir: agentsGiven,
-    databaseUrl,
-    isolation,
-    nested,
-    json,
-    redisUrl,
-    coordination
-  } = yield* settings
+  const given = yield* settings
+  const { host, port, dataDir, agentsDir: agentsGiven, databaseUrl, isolation, json, redisUrl, coordination } = given
   yield* requireLoopback(isolation, host)
   const { upstreams, tokensMax } = yield* modelSettings
   const hostKey = yield* openDataDirectory(dataDir)
@@ -80,8 +70,6 @@ const program = Effect.gen(function* () {
     Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(dataDir, "credentials")), GitProbe.layer))
   )
   const proxy = yield* lateRoutes
-  // What was captured in isolation is not for agents without, nor the other way round.
-  const disks = isolation === "unsafe" ? "sandboxes-unsafe" : "sandboxes"
   const agentsDir = resolve(agentsGiven ?? join(dataDir, "agents"))
   const access = Access.layer(hostKey)
   const models = Upstreams.layer(upstreams)
@@ -91,9 +79,7 @@ const program = Effect.gen(function* () {
     )
   ).pipe(Layer.provide([access, models]))
   const hands = Layer.mergeAll(DaemonClient.layer, agents, Workspaces.layer).pipe(
-    Layer.provideMerge(
-      LocalSandboxes.layer({ dataDir: join(dataDir, disks), agentsDir, nested, ...(isolation && { isolation }) })
-    ),
+    Layer.provideMerge(yield* sandboxesOf(given, hostKey, agentsDir)),
     Layer.provide(proxy.layer)
   )
   const alone = coordination === "postgres" ? PostgresCoordination.layer : LocalCoordination.layer

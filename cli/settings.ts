@@ -17,6 +17,16 @@ export const settings = Config.all({
   redisUrl: Config.Redacted("REDIS_URL").pipe(Config.option, Config.map(Option.getOrNull)),
   /** The same without a Redis: one server needs nothing, several on one database have that. */
   coordination: Config.Literals(["process", "postgres"], "PROLIFERATE_COORDINATION").pipe(Config.withDefault("process" as const)),
+  /** Where sandboxes are. */
+  sandbox: Config.Literals(["local", "e2b"], "PROLIFERATE_SANDBOX").pipe(Config.withDefault("local" as const)),
+  /** E2B's own variables, as its other tools have them, and a template with Node 24. */
+  e2b: Config.all({
+    apiKey: Config.Redacted("E2B_API_KEY").pipe(Config.option, Config.map(Option.getOrNull)),
+    apiUrl: Config.String("E2B_API_URL").pipe(Config.option, Config.map(Option.getOrUndefined)),
+    sandboxUrl: Config.String("E2B_SANDBOX_URL").pipe(Config.option, Config.map(Option.getOrUndefined)),
+    domain: Config.String("E2B_DOMAIN").pipe(Config.option, Config.map(Option.getOrUndefined)),
+    template: Config.String("PROLIFERATE_E2B_TEMPLATE").pipe(Config.withDefault("base"))
+  }),
   /** Insist on one way to isolate sandboxes; `unsafe`: do not. */
   isolation: Config.Literals(["bubblewrap", "util-linux", "unsafe"], "PROLIFERATE_ISOLATION").pipe(
     Config.option,

@@ -13,17 +13,17 @@ export interface Asked {
   readonly api?: (sandbox: SandboxInfo, request: ApiRequest) => string
 }
 
-export const localSandboxes = (options: LocalOptions, { git = () => null, api = () => "" }: Asked = {}) =>
-  LocalSandboxes.layer({ bundle: tinyDaemon, ...options }).pipe(
-    Layer.provide(
-      Layer.succeed(ProxyRoutes, {
-        git: (sandbox, repositoryId) => Effect.sync(() => git(sandbox, repositoryId)),
-        api: (sandbox, request) =>
-          Effect.sync(() => ({ status: 200, headers: { "content-type": "text/plain" }, body: api(sandbox, request) })),
-        model: () => Effect.succeed({ status: 404, headers: {}, body: Stream.empty })
-      })
-    )
-  )
+/** What sandboxes ask of the host, answered as a test wants it. */
+export const askedRoutes = ({ git = () => null, api = () => "" }: Asked): Layer.Layer<ProxyRoutes> =>
+  Layer.succeed(ProxyRoutes, {
+    git: (sandbox, repositoryId) => Effect.sync(() => git(sandbox, repositoryId)),
+    api: (sandbox, request) =>
+      Effect.sync(() => ({ status: 200, headers: { "content-type": "text/plain" }, body: api(sandbox, request) })),
+    model: () => Effect.succeed({ status: 404, headers: {}, body: Stream.empty })
+  })
+
+export const localSandboxes = (options: LocalOptions, asked: Asked = {}) =>
+  LocalSandboxes.layer({ bundle: tinyDaemon, ...options }).pipe(Layer.provide(askedRoutes(asked)))
 
 /** Null, or why not here. */
 export const lacks = (isolation: "bubblewrap" | "util-linux"): string | null =>

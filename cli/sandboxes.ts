@@ -1,0 +1,27 @@
+/** Where the sandboxes of this server are: on its own host, or at E2B. One server has one provider. */
+import { join } from "node:path"
+import { type Config, Effect, type Redacted, Schema } from "effect"
+import { LocalSandboxes } from "../adapters/sandbox/local/local.ts"
+import type { settings } from "./settings.ts"
+
+export class NoKey extends Schema.TaggedError<NoKey>()("NoKey", { message: Schema.String }) {}
+
+type Settings = typeof settings extends Config.Config<infer A> ? A : never
+
+export const sandboxesOf = Effect.fnUntraced(function* (
+  { sandbox, e2b, dataDir, isolation, nested }: Settings,
+  hostKey: Redacted.Redacted<Uint8Array>,
+  agentsDir: string
+) {
+  if (sandbox === "e2b") {
+    const { apiKey, ...rest } = e2b
+    if (apiKey === null)
+      return yield* new NoKey({ message: "PROLIFERATE_SANDBOX=e2b needs a key: set E2B_API_KEY to one of your team at E2B." })
+    // Its SDK is loaded by those alone who use it.
+    const { E2BSandboxes } = yield* Effect.promise(() => import("../adapters/sandbox/e2b/e2b.ts"))
+    return E2BSandboxes.layer({ apiKey, hostKey, ...rest })
+  }
+  // What was captured in isolation is not for agents without, nor the other way round.
+  const disks = isolation === "unsafe" ? "sandboxes-unsafe" : "sandboxes"
+  return LocalSandboxes.layer({ dataDir: join(dataDir, disks), agentsDir, nested, ...(isolation && { isolation }) })
+})
