@@ -6,7 +6,7 @@
  * Those that need PostgreSQL have the embedded one on a directory of its own, fsync and synchronous_commit asserted to be on; one
  * pool of 32 connections serves ours and theirs. Rounds alternate; the first warms up and is not counted.
  */
-import { Cause, Console, Effect, Exit, Layer } from "effect"
+import { Cause, Console, Effect, Exit, Layer, type Scope } from "effect"
 import { layer as postgresFeed } from "../../adapters/postgres/feed.ts"
 import { layer as postgresJournal } from "../../adapters/postgres/journal.ts"
 import { Postgres } from "../../adapters/postgres/pool.ts"
@@ -17,9 +17,11 @@ import { localRouter } from "../../runtime/local-router.ts"
 import { benchActivation } from "./activation.ts"
 import { counterActor } from "./counter.ts"
 import { benchAck, benchDurable } from "./durable.ts"
+import { benchFanOut } from "./fan-out.ts"
 import { benchFeedBytes } from "./feed-bytes.ts"
 import { benchHelp } from "./help.ts"
 import { benchIdle } from "./idle.ts"
+import { benchJourney } from "./journey.ts"
 import { connections, onePool } from "./postgres.ts"
 import { type Row, table } from "./rows.ts"
 import { benchStep } from "./step.ts"
@@ -41,7 +43,7 @@ const stored = Layer.mergeAll(Committer.layer, localFeeds).pipe(
 )
 const runtime = localRouter([counterActor]).pipe(Layer.provideMerge(stored))
 
-type Rows = Effect.Effect<ReadonlyArray<Row>, unknown>
+type Rows = Effect.Effect<ReadonlyArray<Row>, unknown, Scope.Scope>
 
 const durable = (actors: number) =>
   Postgres.use(({ committer }) => benchDurable(committer, connections, actors, "bench")).pipe(Effect.provide(runtime))
@@ -55,12 +57,13 @@ const benches: Readonly<Record<string, Rows>> = {
   "idle session, 10000": benchIdle(10_000).pipe(Effect.provide(stored)),
   "idle session, 100000": benchIdle(100_000).pipe(Effect.provide(stored)),
   "feed storage": benchFeedBytes.pipe(Effect.provide(stored)),
+  "fan-out to 1": benchFanOut(1),
+  "fan-out to 1000": benchFanOut(1_000),
+  journey: benchJourney,
   "CLI --help": Effect.promise(benchHelp)
 }
 
-const chosen = Object.entries(benches).filter(
-  ([name]) => only.length === 0 || only.some((word) => name.startsWith(word) || word.startsWith(name))
-)
+const chosen = Object.entries(benches).filter(([name]) => only.length === 0 || only.some((word) => name.startsWith(word)))
 if (chosen.length === 0) {
   console.error(`no row is called ${only.join(", ")}; there are: ${Object.keys(benches).join(", ")}`)
   process.exit(2)
