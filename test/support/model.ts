@@ -102,6 +102,15 @@ const isTitleCall = (conversation: ReadonlyArray<Entry>, tools: ReadonlyArray<To
 const tokensOf = (conversation: ReadonlyArray<Entry>) =>
   conversation.reduce((sum, entry) => sum + 10 + ("text" in entry ? entry.text.length >> 2 : 0), 0)
 
+const roomIn = (response: ServerResponse) =>
+  new Promise<void>((resolve) => {
+    const go = () => {
+      response.off("drain", go).off("close", go)
+      resolve()
+    }
+    response.on("drain", go).on("close", go)
+  })
+
 export const startModel = async (options: ModelOptions = {}): Promise<ScriptedModel> => {
   const { key, models = ["scripted-1", "scripted-2"], script: byDefault = "hello", wordMs = 0, log = () => {} } = options
   const requests: Array<Received> = []
@@ -122,13 +131,15 @@ export const startModel = async (options: ModelOptions = {}): Promise<ScriptedMo
     let written = 0
     for (const piece of pieces) {
       if ((fault?.type === "cut" || fault?.type === "stall") && written === fault.events) {
-        if (fault.type === "cut") response.destroy()
+        if (fault.type === "cut") response.write(" ", () => response.destroy())
         return false
       }
       if (response.destroyed) return false
-      if (!response.write(piece)) await new Promise((resolve) => response.once("drain", resolve).once("close", resolve))
+      const hasRoom = response.write(piece)
+      if (!hasRoom) await roomIn(response)
       written += 1
       received.writtenBytes += piece.length
+      changed()
       if (pieceMs > 0) await pause(pieceMs)
     }
     response.end()
