@@ -162,6 +162,7 @@ export const sessionActor: ActorDefinition<Hands> = {
   kind: "session",
   machine: sessionMachine,
   version: 1,
+  upgrades: {},
   event: SessionEvent,
   requests: new Set(SessionRequest.members.map(({ fields }) => fields.type.schema.literal)),
   whyNot,

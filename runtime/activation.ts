@@ -10,30 +10,13 @@ import type { Address } from "./address.ts"
 import { type CommitFailed, Committer } from "./committer.ts"
 import type { Feeds } from "./feeds.ts"
 import { report } from "./inspection.ts"
-import { type Completion, Journal, type Projection, type Transition, type Verdict } from "./journal.ts"
+import { Journal, type Stored, type Verdict } from "./journal.ts"
 import { tell, tellAgain } from "./notices.ts"
 import { Absent, type Answer, type AskError, type Message, Quarantined, Refused, Unavailable } from "./router.ts"
-import { begin, type Decision, persist, restore, staying, step } from "./step.ts"
-import { storable } from "./text.ts"
-
-/** A message with what the runtime itself knows of it. */
-export interface Delivery extends Message {
-  /** The command whose fact this is. */
-  readonly completes?: Completion
-  /** The timer that fired, and the revision that armed it: armed anew since, it is stale. */
-  readonly timer?: { readonly id: string; readonly rev: number }
-}
-
-interface Memory {
-  readonly rev: number
-  readonly epoch: number
-  /** We raised the epoch; until then we have only read. */
-  readonly owned: boolean
-  /** Null: there is no such actor, yet. */
-  readonly snapshot: AnyMachineSnapshot | null
-  /** Armed timers, with the revision that armed each. */
-  readonly timers: Map<string, number>
-}
+import { begin, type Decision, restore, staying, step } from "./step.ts"
+import { reasonOf, storable } from "./text.ts"
+import { type Delivery, type Memory, transitionOf } from "./transition.ts"
+import { upgrade } from "./versions.ts"
 
 type Services = Journal | Feeds | Committer
 
@@ -49,13 +32,6 @@ const racesMax = 3
 
 /** Called after each commit and each activation, with what now stands. */
 export type OnSettled = (snapshot: AnyMachineSnapshot, decision: Decision | null) => void
-
-const isSameRow = (one: Projection, other: Projection): boolean =>
-  one.status === other.status &&
-  one.title === other.title &&
-  one.owner === other.owner &&
-  one.configurationId === other.configurationId &&
-  one.archived === other.archived
 
 export class Activation<R> {
   readonly address: Address
@@ -172,35 +148,7 @@ export class Activation<R> {
   }
 
   #submit(memory: Memory, decision: Decision, delivery: Delivery): Effect.Effect<Verdict | Unstorable, Unavailable, Committer> {
-    const { version, project, standing } = this.#definition
-    const { snapshot } = decision
-    const row = project(snapshot)
-    const isListed = memory.snapshot !== null && isSameRow(project(memory.snapshot), row)
-    // A timer that fired is spent, unless this very step armed it anew.
-    const timers =
-      delivery.timer === undefined || decision.timers.has(delivery.timer.id)
-        ? decision.timers
-        : new Map([...decision.timers, [delivery.timer.id, null]])
-    const transition: Transition = {
-      address: this.address,
-      machineVersion: version,
-      base: memory.rev,
-      epoch: memory.epoch,
-      takesEpoch: !memory.owned,
-      messageId: delivery.id,
-      event: delivery.event,
-      taken: decision.taken,
-      notices: decision.notices,
-      by: delivery.by,
-      cause: delivery.completes?.key ?? delivery.timer?.id ?? null,
-      status: row.status,
-      snapshot: persist(snapshot),
-      resident: standing(snapshot).length > 0,
-      completes: delivery.completes ?? null,
-      commands: decision.commands,
-      timers,
-      records: isListed ? decision.records : [...decision.records, { type: "project", row }]
-    }
+    const transition = transitionOf(this.#definition, this.address, memory, decision, delivery)
     return Committer.use((committer) => committer.submit(transition)).pipe(
       Effect.catch(({ reason, message }: CommitFailed) => {
         // Whatever was or was not written is read again before the next word.
@@ -234,21 +182,16 @@ export class Activation<R> {
   }
 
   /** Reads what is stored, starts what should stand beside it, and makes good what a crash kept from the feed. */
-  get load(): Effect.Effect<Memory, Unavailable | Quarantined, Journal | Feeds> {
+  get load(): Effect.Effect<Memory, Unavailable | Quarantined, Services> {
     return Effect.gen({ self: this }, function* () {
       const { machine, version } = this.#definition
       const journal = yield* Journal
       const stored = yield* journal.load(this.address).pipe(Effect.mapError(unavailable))
-      this.isBehind = stored !== null && stored.quarantine === null
+      this.isBehind = stored !== null && stored.quarantine === null && stored.machineVersion <= version
       if (stored === null) return unborn()
       if (stored.quarantine !== null) return yield* new Quarantined({ reason: stored.quarantine.reason })
-      if (stored.machineVersion !== version) {
-        const reason = `stored by version ${stored.machineVersion} of its machine, this program knows version ${version}`
-        // Recorded, so that its commands and timers rest as well.
-        yield* journal.quarantine(this.address, { reason, event: null }).pipe(Effect.mapError(unavailable))
-        this.isBehind = false
-        return yield* new Quarantined({ reason })
-      }
+      if (stored.machineVersion > version) return yield* new Unavailable({ reason: "version", message: tooNew(stored, version) })
+      if (stored.machineVersion < version) return yield* this.#upgrade(stored)
       const snapshot = restore(machine, stored.snapshot)
       yield* tellAgain(this.address, stored.rev).pipe(Effect.mapError(unavailable))
       const memory: Memory = { rev: stored.rev, epoch: stored.epoch, owned: false, snapshot, timers: new Map(stored.timers) }
@@ -257,6 +200,31 @@ export class Activation<R> {
       yield* report({ type: "actor.activated", address: this.address, rev: stored.rev })
       this.#onSettled(snapshot, null)
       return memory
+    })
+  }
+
+  #upgrade(stored: Stored): Effect.Effect<Memory, Unavailable | Quarantined, Services> {
+    return Effect.gen({ self: this }, function* () {
+      const { version } = this.#definition
+      const upgraded = yield* Effect.result(Effect.try({ try: () => upgrade(this.#definition, stored), catch: reasonOf }))
+      if (upgraded._tag === "Failure") {
+        const reason = `it was stored by version ${stored.machineVersion} of its machine and is not upgraded: ${upgraded.failure}`
+        // Recorded, so that its commands and timers rest as well.
+        const journal = yield* Journal
+        yield* journal.quarantine(this.address, { reason, event: null }).pipe(Effect.mapError(unavailable))
+        this.isBehind = false
+        return yield* new Quarantined({ reason })
+      }
+      yield* tellAgain(this.address, stored.rev).pipe(Effect.mapError(unavailable))
+      const memory = { rev: stored.rev, epoch: stored.epoch, owned: false, snapshot: null, timers: new Map(stored.timers) }
+      const event = { type: "upgraded", from: stored.machineVersion, to: version }
+      const delivery = { id: `upgrade:${version}`, event, by: null }
+      const verdict = yield* this.#submit(memory, upgraded.success, delivery)
+      if (verdict._tag === "Won") yield* this.#settle(memory, upgraded.success, delivery, verdict)
+      // Another host upgraded it, or wrote for it.
+      return (
+        this.#memory ?? (yield* new Unavailable({ reason: "busy", message: "another host is upgrading this actor; try again" }))
+      )
     })
   }
 
@@ -272,6 +240,9 @@ export class Activation<R> {
     return new Refused({ state, accepts, message: why })
   }
 }
+
+const tooNew = ({ machineVersion }: Stored, version: number) =>
+  `it is stored by version ${machineVersion} of its machine, and this server knows version ${version}; try again`
 
 const unavailable = ({ message }: { readonly message: string }) =>
   new Unavailable({ reason: "journal", message: `the database does not answer (${message}); try again` })

@@ -51,11 +51,19 @@ export interface Voice {
 
 export type Activity<Params, R> = (params: Params, voice: Voice) => Effect.Effect<void, never, R>
 
+/** A snapshot as it is stored. */
+export interface PlainSnapshot {
+  readonly value: unknown
+  readonly context: any
+}
+
 export interface ActorDefinition<R = never> {
   readonly kind: string
   readonly machine: AnyStateMachine
   /** Version of the machine that snapshots are stored under. */
   readonly version: number
+  /** From version N, by its number, to N + 1: what is stored to what is to be stored. Pure, and total over all that N could reach. */
+  readonly upgrades: Readonly<Record<number, (stored: PlainSnapshot) => PlainSnapshot>>
   /** Every event from outside is decoded by this before a step sees it. */
   readonly event: Schema.Codec<any, any>
   /** Types of the events that are requests: refused, before any acknowledgement, in a state that does not take them. */

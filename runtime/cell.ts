@@ -9,12 +9,13 @@
  * A step that throws kills the loop; the supervisor starts it again, from what is stored.
  */
 import { type Cause, Effect } from "effect"
-import { Activation, type Delivery, type OnSettled } from "./activation.ts"
+import { Activation, type OnSettled } from "./activation.ts"
 import type { ActorDefinition } from "./actor.ts"
 import type { Address } from "./address.ts"
 import { commitRetryMs } from "./limits.ts"
 import { Mailbox } from "./mailbox.ts"
 import { type Answer, type AskError, Crashed, Unavailable } from "./router.ts"
+import type { Delivery } from "./transition.ts"
 
 interface Envelope {
   readonly delivery: Delivery

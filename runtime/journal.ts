@@ -109,6 +109,9 @@ export interface Quarantine {
   readonly atMs: number
 }
 
+/** The newest version of its machine that a program knows, by kind of actor. A kind that is not named is known in all. */
+export type Versions = Readonly<Record<string, number>>
+
 export interface ClaimedCommand {
   readonly key: string
   readonly address: Address
@@ -130,6 +133,7 @@ export interface DueTimer {
 
 export interface JournalRow {
   readonly rev: number
+  readonly machineVersion: number
   readonly messageId: string
   readonly event: unknown
   readonly taken: ReadonlyArray<string>
@@ -167,8 +171,15 @@ export class Journal extends Context.Service<
      */
     readonly residents: (recentMs: number) => Effect.Effect<ReadonlyArray<Address>, JournalError>
 
-    /** Takes up to `limit` due commands for `claimMs`; skips quarantined actors and what others hold. Oldest due first. */
-    readonly claim: (limit: number, claimMs: number) => Effect.Effect<ReadonlyArray<ClaimedCommand>, JournalError>
+    /**
+     * Takes up to `limit` due commands for `claimMs`; skips quarantined actors, those stored by a newer version than `versions`
+     * says, and what others hold. Oldest due first.
+     */
+    readonly claim: (
+      limit: number,
+      claimMs: number,
+      versions?: Versions
+    ) => Effect.Effect<ReadonlyArray<ClaimedCommand>, JournalError>
     /** Makes every claim void at once, for a host that knows it is the only one and that the last one is dead. */
     readonly reclaim: Effect.Effect<void, JournalError>
     /** Extends a claim; false when it is no longer ours. */
@@ -180,10 +191,14 @@ export class Journal extends Context.Service<
     /** Marks a command dead: it is not claimed again, and shown to operators with its error. */
     readonly bury: (completion: Completion, error: string) => Effect.Effect<void, JournalError>
 
-    /** Timers due within `aheadMs`, soonest first, at most `limit`, each with the milliseconds until it is due (≤ 0: due). */
+    /**
+     * Timers due within `aheadMs`, soonest first, at most `limit`, each with the milliseconds until it is due (≤ 0: due). Skips the
+     * actors that `claim` skips.
+     */
     readonly dueTimers: (
       aheadMs: number,
-      limit: number
+      limit: number,
+      versions?: Versions
     ) => Effect.Effect<ReadonlyArray<DueTimer & { readonly inMs: number }>, JournalError>
 
     readonly quarantine: (address: Address, quarantine: Omit<Quarantine, "atMs">) => Effect.Effect<void, JournalError>

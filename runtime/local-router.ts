@@ -7,7 +7,6 @@
  */
 import { type Context, Effect, Layer, Schedule } from "effect"
 import { acceptsOf } from "./accepts.ts"
-import type { Delivery } from "./activation.ts"
 import type { ActorDefinition } from "./actor.ts"
 import type { Address } from "./address.ts"
 import { Host, type HostServices, type Household } from "./host.ts"
@@ -18,6 +17,7 @@ import { runOutbox } from "./outbox.ts"
 import { Absent, type Answer, type AskError, Router, Unavailable } from "./router.ts"
 import { restore } from "./step.ts"
 import { runTimers } from "./timers.ts"
+import type { Delivery } from "./transition.ts"
 import { Wakeup } from "./wakeup.ts"
 
 const unavailable = ({ message }: JournalError) => new Unavailable({ reason: "journal", message: `${message}; try again` })
@@ -30,6 +30,7 @@ export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =
       const journal = yield* Journal
       const inspect = yield* Inspector
       const kinds = new Map(definitions.map((definition) => [definition.kind, definition]))
+      const versions = Object.fromEntries(definitions.map(({ kind, version }) => [kind, version]))
       const hosts = new Map<string, Host<R>>()
       const outbox = new Wakeup()
       const timers = new Wakeup()
@@ -124,8 +125,8 @@ export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =
         Effect.flatMap((residents) => Effect.forEach(residents, activate, { discard: true }))
       )
       yield* Effect.forkScoped(activateResidents)
-      yield* Effect.forkScoped(runOutbox({ definitions: kinds, deliver, wakeup: outbox }))
-      yield* Effect.forkScoped(runTimers({ deliver, wakeup: timers }))
+      yield* Effect.forkScoped(runOutbox({ definitions: kinds, versions, deliver, wakeup: outbox }))
+      yield* Effect.forkScoped(runTimers({ versions, deliver, wakeup: timers }))
       yield* Effect.forkScoped(passivate.pipe(Effect.repeat(Schedule.spaced(passivateEveryMs))))
 
       return Router.of({

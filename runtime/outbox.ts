@@ -10,11 +10,10 @@
  *   O4  Woken by the commit that asked; the poll every second is a safety net.
  */
 import { Cause, Clock, Effect, Equal, Exit, Fiber, Schedule } from "effect"
-import type { Delivery } from "./activation.ts"
 import { type ActorDefinition, type Fact, NotYet } from "./actor.ts"
 import type { Address } from "./address.ts"
 import { Inspector } from "./inspection.ts"
-import { type ClaimedCommand, Journal } from "./journal.ts"
+import { type ClaimedCommand, Journal, type Versions } from "./journal.ts"
 import {
   commandClaimMs,
   commandMs,
@@ -27,6 +26,7 @@ import {
 } from "./limits.ts"
 import type { Answer, AskError } from "./router.ts"
 import { reasonOf, storable } from "./text.ts"
+import type { Delivery } from "./transition.ts"
 import type { Wakeup } from "./wakeup.ts"
 
 export type Deliver = (address: Address, delivery: Delivery) => Effect.Effect<Answer, AskError>
@@ -38,10 +38,11 @@ const hangs = () => Effect.die(new Error(`the hand took more than ${commandMs / 
 /** Runs for ever; one per process. */
 export const runOutbox = Effect.fnUntraced(function* <R>(options: {
   readonly definitions: ReadonlyMap<string, ActorDefinition<R>>
+  readonly versions: Versions
   readonly deliver: Deliver
   readonly wakeup: Wakeup
 }) {
-  const { definitions, deliver, wakeup } = options
+  const { definitions, versions, deliver, wakeup } = options
   const journal = yield* Journal
   const inspect = yield* Inspector
   let inFlight = 0
@@ -144,7 +145,7 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
 
   const loop = Effect.gen(function* () {
     const claimedAtNanos = yield* Clock.monotonicTimeNanos
-    const claimed = yield* journal.claim(Math.min(commandsInFlightMax - inFlight, 32), commandClaimMs)
+    const claimed = yield* journal.claim(Math.min(commandsInFlightMax - inFlight, 32), commandClaimMs, versions)
     for (const command of claimed) {
       inFlight += 1
       yield* Effect.forkChild(

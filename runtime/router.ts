@@ -44,9 +44,9 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
 /** There is no such actor. */
 export class Absent extends Schema.TaggedError<Absent>()("Absent", { kind: Schema.String, id: Schema.String }) {}
 
-/** `busy`: the mailbox is full. `draining`: this host, or the actor's place in it, is going away. `journal`: the database does not answer. Nothing was taken; try again. */
+/** `busy`: the mailbox is full. `draining`: this host, or the actor's place in it, is going away. `journal`: the database does not answer. `version`: a newer server stored it, and hosts it. Nothing was taken; try again. */
 export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
-  reason: Schema.Literals(["busy", "draining", "journal"]),
+  reason: Schema.Literals(["busy", "draining", "journal", "version"]),
   message: Schema.String
 }) {}
 

@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { nameOf } from "./address.ts"
 import { Inspector } from "./inspection.ts"
-import { type DueTimer, Journal } from "./journal.ts"
+import { type DueTimer, Journal, type Versions } from "./journal.ts"
 import { timerAheadMs, timersReadMax } from "./limits.ts"
 import type { Deliver } from "./outbox.ts"
 import type { Wakeup } from "./wakeup.ts"
@@ -16,8 +16,12 @@ type Due = DueTimer & { readonly inMs: number }
 const crowdedMs = 50
 
 /** Runs for ever; one per process. Woken when a deadline nearer than the next look is armed. */
-export const runTimers = Effect.fnUntraced(function* (options: { readonly deliver: Deliver; readonly wakeup: Wakeup }) {
-  const { deliver, wakeup } = options
+export const runTimers = Effect.fnUntraced(function* (options: {
+  readonly versions: Versions
+  readonly deliver: Deliver
+  readonly wakeup: Wakeup
+}) {
+  const { versions, deliver, wakeup } = options
   const journal = yield* Journal
   const inspect = yield* Inspector
   const firing = new Set<string>()
@@ -41,7 +45,7 @@ export const runTimers = Effect.fnUntraced(function* (options: { readonly delive
   }
 
   const look = Effect.gen(function* () {
-    const timers: ReadonlyArray<Due> = yield* journal.dueTimers(timerAheadMs, timersReadMax)
+    const timers: ReadonlyArray<Due> = yield* journal.dueTimers(timerAheadMs, timersReadMax, versions)
     const due = timers.filter((timer) => timer.inMs <= 0 && !firing.has(nameOfTimer(timer)))
     yield* Effect.forEach(due, fire, { discard: true })
     const next = timers.find(({ inMs }) => inMs > 0)?.inMs ?? timerAheadMs

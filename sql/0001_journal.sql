@@ -56,6 +56,7 @@ create table journal (
   kind text collate "C" not null,
   id text collate "C" not null,
   rev int8 not null,
+  machine_version int4 not null,
   message_id text collate "C" not null,
   event jsonb not null,
   -- Transitions taken, commands asked for by name, and notices, each a JSON array.
@@ -104,7 +105,7 @@ create index timers_due on timers (due);
 
 -- What is due, oldest first. Both walk an index in its order and stop when they have enough, whatever the planner believes of the
 -- tables: it plans them once, often before there is a row, and would rather sort all that is due.
-create function proliferate.claim_commands(rows_max int8, claim_ms int8)
+create function proliferate.claim_commands(rows_max int8, claim_ms int8, versions jsonb)
 returns table (key text, org text, kind text, id text, rev int8, idx int4, name text, params jsonb, due int8, attempt int4)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
@@ -118,12 +119,15 @@ begin
       select d.key from commands d
       where d.dead_at is null and d.due <= now_ms and d.claimed_until <= now_ms
         and not exists (select from actors a where a.id = d.id and a.kind = d.kind and a.quarantine is not null)
+        and not exists (
+          select from actors a where a.id = d.id and a.kind = d.kind and a.machine_version > (versions->>a.kind)::int4
+        )
       order by d.due, d.rev, d.idx limit rows_max for update of d skip locked
     ))
     returning c.key, c.org, c.kind, c.id, c.rev, c.idx, c.name, c.params, c.due, c.attempt;
 end $$;
 
-create function proliferate.due_timers(ahead_ms int8, rows_max int8)
+create function proliferate.due_timers(ahead_ms int8, rows_max int8, versions jsonb)
 returns table (org text, kind text, id text, timer text, rev int8, due int8, event jsonb)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
@@ -135,6 +139,9 @@ begin
     select t.org, t.kind, t.id, t.timer, t.rev, t.due, t.event from timers t
     where t.due <= horizon
       and not exists (select from actors a where a.id = t.id and a.kind = t.kind and a.quarantine is not null)
+      and not exists (
+        select from actors a where a.id = t.id and a.kind = t.kind and a.machine_version > (versions->>a.kind)::int4
+      )
     order by t.due limit rows_max;
 end $$;
 

@@ -58,8 +58,8 @@ won as materialized (
   select * from a where base = 0 and coalesce((kind, id) in (select kind, id from created), false)
 ),
 journaled as (
-  insert into journal (org, kind, id, rev, message_id, event, taken, effects, notices, by, cause, at)
-  select org, kind, id, base + 1, message, event, taken, effects, notices, by, cause, at from won
+  insert into journal (org, kind, id, rev, machine_version, message_id, event, taken, effects, notices, by, cause, at)
+  select org, kind, id, base + 1, version, message, event, taken, effects, notices, by, cause, at from won
 ),
 settled as (
   delete from commands c

@@ -2,7 +2,7 @@
 
 create schema proliferate;
 
-CREATE OR REPLACE FUNCTION proliferate.claim_commands(rows_max bigint, claim_ms bigint)
+CREATE OR REPLACE FUNCTION proliferate.claim_commands(rows_max bigint, claim_ms bigint, versions jsonb)
  RETURNS TABLE(key text, org text, kind text, id text, rev bigint, idx integer, name text, params jsonb, due bigint, attempt integer)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -22,12 +22,15 @@ begin
       select d.key from commands d
       where d.dead_at is null and d.due <= now_ms and d.claimed_until <= now_ms
         and not exists (select from actors a where a.id = d.id and a.kind = d.kind and a.quarantine is not null)
+        and not exists (
+          select from actors a where a.id = d.id and a.kind = d.kind and a.machine_version > (versions->>a.kind)::int4
+        )
       order by d.due, d.rev, d.idx limit rows_max for update of d skip locked
     ))
     returning c.key, c.org, c.kind, c.id, c.rev, c.idx, c.name, c.params, c.due, c.attempt;
 end $function$;
 
-CREATE OR REPLACE FUNCTION proliferate.due_timers(ahead_ms bigint, rows_max bigint)
+CREATE OR REPLACE FUNCTION proliferate.due_timers(ahead_ms bigint, rows_max bigint, versions jsonb)
  RETURNS TABLE(org text, kind text, id text, timer text, rev bigint, due bigint, event jsonb)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -45,6 +48,9 @@ begin
     select t.org, t.kind, t.id, t.timer, t.rev, t.due, t.event from timers t
     where t.due <= horizon
       and not exists (select from actors a where a.id = t.id and a.kind = t.kind and a.quarantine is not null)
+      and not exists (
+        select from actors a where a.id = t.id and a.kind = t.kind and a.machine_version > (versions->>a.kind)::int4
+      )
     order by t.due limit rows_max;
 end $function$;
 
@@ -165,6 +171,7 @@ create table journal (
   kind text collate "C" not null,
   id text collate "C" not null,
   rev bigint not null,
+  machine_version integer not null,
   message_id text collate "C" not null,
   event jsonb not null,
   taken jsonb not null,

@@ -8,7 +8,15 @@
 import assert from "node:assert"
 import { Clock, Effect, Layer } from "effect"
 import { type Address, nameOf } from "../../runtime/address.ts"
-import { type Completion, Journal, JournalError, type JournalRow, type Transition, type Verdict } from "../../runtime/journal.ts"
+import {
+  type Completion,
+  Journal,
+  JournalError,
+  type JournalRow,
+  type Transition,
+  type Verdict,
+  type Versions
+} from "../../runtime/journal.ts"
 import type { Disturbance } from "./disturbance.ts"
 import { type ActorRow, type CommandRow, emptyJournal, type JournalState } from "./journal-state.ts"
 import { isRefusedByJsonb, lastWords } from "./records.ts"
@@ -63,7 +71,10 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
     return actor?.address.org === org ? actor : undefined
   }
 
-  const isQuarantined = (address: Address) => actorAt(address)?.quarantine != null
+  const isServed = (address: Address, versions: Versions = {}) => {
+    const { quarantine, stored } = actorAt(address)!
+    return quarantine === null && stored.machineVersion <= (versions[address.kind] ?? Number.POSITIVE_INFINITY)
+  }
 
   const claimed = ({ key, claim }: Completion): CommandRow | undefined => {
     const row = commands.get(key)
@@ -113,7 +124,8 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
     row.seen.set(messageId, rev)
     const effects = transition.commands.map((command) => command.name)
     const { event, taken, notices, by, cause } = transition
-    const entry: JournalRow = { rev, messageId, event, taken, effects, notices, by, cause, atMs: nowMs }
+    const { machineVersion } = transition
+    const entry: JournalRow = { rev, machineVersion, messageId, event, taken, effects, notices, by, cause, atMs: nowMs }
     row.journal.push(json(entry))
 
     complete(transition.completes)
@@ -170,10 +182,10 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
           .map(({ address }) => address)
       }),
 
-    claim: (limit, claimMs) =>
+    claim: (limit, claimMs, versions) =>
       call("claim", (nowMs) => {
         const isDue = (row: CommandRow) => row.dueMs <= nowMs && row.claimedUntilMs <= nowMs && !row.dead
-        const due = [...commands.values()].filter((row) => isDue(row) && !isQuarantined(row.address))
+        const due = [...commands.values()].filter((row) => isDue(row) && isServed(row.address, versions))
         const taken = due.sort((left, right) => left.dueMs - right.dueMs).slice(0, limit)
         return taken.map((row) => {
           row.attempt += 1
@@ -203,10 +215,10 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
         if (row) Object.assign(row, { dead: true, error })
       }),
 
-    dueTimers: (aheadMs, limit) =>
+    dueTimers: (aheadMs, limit, versions) =>
       call("dueTimers", (nowMs) =>
         [...actors.values()]
-          .filter(({ quarantine }) => quarantine === null)
+          .filter(({ address }) => isServed(address, versions))
           .flatMap(({ address, timers }) => [...timers].map(([timerId, timer]) => ({ address, timerId, ...timer })))
           .filter(({ dueMs }) => dueMs <= nowMs + aheadMs)
           .sort((left, right) => left.dueMs - right.dueMs)

@@ -52,7 +52,7 @@ export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journa
     history: (address, after, limit) =>
       call(
         () => sql<Array<JournalRow>>`
-        select rev::float8, message_id as "messageId", event, taken, effects, notices, by, cause, at::float8 as "atMs"
+        select rev::float8, machine_version as "machineVersion", message_id as "messageId", event, taken, effects, notices, by, cause, at::float8 as "atMs"
         from journal where ${actorAt(address)} and rev > ${after} order by rev limit ${limit}`
       ),
 
@@ -69,12 +69,13 @@ export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journa
         where resident or updated_at > (select max(updated_at) from actors) - ${recentMs}::int8 order by id`
       ),
 
-    claim: (limit, claimMs) =>
+    claim: (limit, claimMs, versions = {}) =>
       Effect.map(
         call(
           () => sql<Array<Placed<ClaimedCommand>>>`
-          select c.key, c.org, c.kind, c.id, a.home, c.name, c.params, c.attempt, c.attempt::text as claim
-          from proliferate.claim_commands(${limit}, ${claimMs}) as c
+          select c.key, c.org, c.kind, c.id, a.home, c.name, c.params,
+            c.attempt, c.attempt::text as claim
+          from proliferate.claim_commands(${limit}, ${claimMs}, ${json(versions)}) as c
             cross join lateral (select home from actors where id = c.id and kind = c.kind offset 0) as a
           order by c.due, c.rev, c.idx`
         ),
@@ -107,13 +108,13 @@ export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journa
         )
       ),
 
-    dueTimers: (aheadMs, limit) =>
+    dueTimers: (aheadMs, limit, versions = {}) =>
       Effect.map(
         call(
           () => sql<Array<Placed<DueTimer & { readonly inMs: number }>>>`
           with clock as materialized (select proliferate.now_ms() as at)
           select t.org, t.kind, t.id, a.home, t.timer as "timerId", t.rev::float8, t.event, (t.due - clock.at)::float8 as "inMs"
-          from clock cross join proliferate.due_timers(${aheadMs}, ${limit}) as t
+          from clock cross join proliferate.due_timers(${aheadMs}, ${limit}, ${json(versions)}) as t
             cross join lateral (select home from actors where id = t.id and kind = t.kind offset 0) as a
           order by t.due`
         ),

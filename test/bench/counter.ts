@@ -21,6 +21,7 @@ export const counterActor: ActorDefinition = {
   kind: "counter",
   machine: counterMachine,
   version: 1,
+  upgrades: {},
   event: Schema.Struct({ type: Schema.Literals(["create", "next"]) }),
   requests: new Set(["create", "next"]),
   whyNot: () => null,

@@ -106,7 +106,7 @@ const transactionEach = Effect.fnUntraced(function* (sql: postgres.Sql, connecti
     sql.begin(async (tx) => {
       const snapshot = JSON.stringify({ value: "odd", context: { count: rev } })
       await tx`update actors set rev = ${rev + 1}, status = 'odd', snapshot = ${snapshot}::text::jsonb, updated_at = ${rev} where kind = ${kind} and id = ${id} and rev = ${rev} and epoch = 1`
-      await tx`insert into journal (org, kind, id, rev, message_id, event, taken, effects, notices, by, cause, at) values (${org}, ${kind}, ${id}, ${rev + 1}, ${`tx:${rev}`}, '{"type":"next"}', '[]', '[]', '[]', null, null, ${rev})`
+      await tx`insert into journal (org, kind, id, rev, machine_version, message_id, event, taken, effects, notices, by, cause, at) values (${org}, ${kind}, ${id}, ${rev + 1}, 1, ${`tx:${rev}`}, '{"type":"next"}', '[]', '[]', '[]', null, null, ${rev})`
       await tx`insert into timers (org, kind, id, timer, rev, due, event) values (${org}, ${kind}, ${id}, 'deadline', ${rev + 1}, 1e15, '{}') on conflict (kind, id, timer) do update set rev = excluded.rev, due = excluded.due`
     })
   let next = 0

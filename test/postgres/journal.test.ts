@@ -125,8 +125,8 @@ layer(Layer.provideMerge(postgresJournal.layer, testPostgres), { excludeTestServ
   )
 
   for (const [table, ask] of [
-    ["commands", "select from proliferate.claim_commands(64, 1000)"],
-    ["timers", "select from proliferate.due_timers(0, 64)"]
+    ["commands", "select from proliferate.claim_commands(64, 1000, jsonb_build_object('session', 1))"],
+    ["timers", "select from proliferate.due_timers(0, 64, jsonb_build_object('session', 1))"]
   ] as const) {
     it.effect(`reads no more ${table} than it hands out, however many are due, on tables that no one has analyzed`, () =>
       Effect.gen(function* () {

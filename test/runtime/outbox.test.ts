@@ -1,41 +1,18 @@
 /** Commands and the hands that run them: O1 to O4 of runtime/outbox.ts. */
 import { Effect } from "effect"
 import { assert, describe, it } from "vitest"
-import { type Fact, NotYet } from "../../runtime/actor.ts"
+import { NotYet } from "../../runtime/actor.ts"
 import {
   commandClaimMs,
   commandMs,
-  commandRenewMs,
   commandRetryMaxMs,
   commandsInFlightMax,
   commandTriesMax,
   outboxPollMs
 } from "../../runtime/limits.ts"
+import { cold, heated, lamp, warmed } from "../support/heated.ts"
 import { Place } from "../support/hosting.ts"
 import { lampActor, lampAddress } from "../support/lamp.ts"
-
-const lamp = lampAddress("lamp_1")
-const warmed: Fact = { type: "warmed" }
-const cold: Fact = { type: "cold" }
-
-type Heat = (key: string) => Effect.Effect<Fact | NotYet | void>
-
-const heated = (heat: Heat, ids: ReadonlyArray<string> = [lamp.id]) => {
-  const place = new Place()
-  const runs: Array<{ readonly key: string; readonly atMs: number }> = []
-  const watched: Heat = (key) =>
-    Effect.suspend(() => {
-      runs.push({ key, atMs: place.timeline.nowMs })
-      return heat(key)
-    })
-  const host = place.host(lampActor({ heat: watched }))
-  for (const id of ids) {
-    host.ask(lampAddress(id), "create")
-    host.ask(lampAddress(id), "switchOn")
-  }
-  const pauses = () => runs.slice(1).map(({ atMs }, index) => atMs - runs[index]!.atMs)
-  return { place, host, runs, watched, pauses, left: () => [...place.journal.commands.values()] }
-}
 
 describe("a command", () => {
   it("runs at once after its commit, under its key, and its fact ends it (O1, O4)", () => {
@@ -186,132 +163,6 @@ describe("a hand that cannot tell yet", () => {
     host.ask(lampAddress("lamp_0"), "switchOn")
     place.advance(10)
     assert.strictEqual(place.status(lampAddress("lamp_0")), "lit")
-  })
-})
-
-describe("a claim", () => {
-  it("is renewed while its run lives (O2)", () => {
-    const { place, runs } = heated(() => Effect.delay(Effect.succeed(cold), 6 * commandClaimMs))
-    const other = place.host(lampActor({ heat: () => Effect.succeed(warmed) }))
-    place.advance(7 * commandClaimMs)
-    assert.lengthOf(runs, 1)
-    assert.isEmpty(other.of("command.started"))
-  })
-
-  it("that is lost interrupts its run, and the other's fact counts (O2)", () => {
-    let interrupted = 0
-    const { place, host, left } = heated(() => Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++)))
-    place.advance(10)
-    host.lane.pause()
-    const other = place.host(lampActor({ heat: () => Effect.succeed(warmed) }))
-    place.advance(commandClaimMs + outboxPollMs)
-    assert.strictEqual(place.status(lamp), "lit")
-    host.lane.unpause()
-    place.advance(commandClaimMs)
-    assert.strictEqual(interrupted, 1)
-    assert.lengthOf(other.of("command.done"), 1)
-    assert.deepStrictEqual(left(), [])
-  })
-
-  it("that ran out before its run began starts nothing: another has the command (O2)", () => {
-    const { place, host, runs, watched } = heated(() => Effect.succeed(warmed))
-    let isAsleep = false
-    place.disturb = (operation) =>
-      Effect.sync(() => {
-        if (operation === "claim" && place.journal.commands.size > 0 && !isAsleep) {
-          isAsleep = true
-          host.lane.pause()
-        }
-        return null
-      })
-    place.advance(outboxPollMs)
-    assert.isTrue(isAsleep)
-    assert.isEmpty(runs)
-    place.host(lampActor({ heat: watched }))
-    place.advance(commandClaimMs + outboxPollMs)
-    assert.lengthOf(runs, 1)
-    host.lane.unpause()
-    place.advance(commandClaimMs)
-    assert.lengthOf(runs, 1)
-  })
-
-  it("survives an outage that is shorter than it", () => {
-    const { place, runs } = heated(() => Effect.delay(Effect.succeed(warmed), 2 * commandClaimMs))
-    place.advance(1_000)
-    place.disturb = () => Effect.succeed("unavailable")
-    place.advance(commandClaimMs / 2)
-    place.disturb = () => Effect.succeed(null)
-    place.advance(2 * commandClaimMs)
-    assert.lengthOf(runs, 1)
-  })
-})
-
-describe("a fact", () => {
-  it("that its actor cannot take now is established and told again (O1)", () => {
-    const { place, runs } = heated(() => Effect.delay(Effect.succeed(warmed), 100))
-    place.disturb = (operation) => Effect.succeed(operation === "commit" ? "unavailable" : null)
-    place.advance(5_000)
-    place.disturb = () => Effect.succeed(null)
-    place.advance(5_000)
-    assert.isAbove(runs.length, 1)
-    assert.lengthOf(
-      place.events(lamp).filter((type) => type === "warmed"),
-      1
-    )
-  })
-
-  it("that two runs establish alike is accepted once; unlike, both are told, one of them late (O1)", () => {
-    const runTwice = (facts: ReadonlyArray<Fact>) => {
-      let heats = 0
-      const { place, host, watched, left } = heated(() => Effect.delay(Effect.succeed(facts[heats++]!), 5_000))
-      place.advance(10)
-      // Its claims are not renewed while the journal refuses that alone, so that another takes the command too.
-      place.disturb = (operation) => Effect.succeed(operation === "renew" ? "unavailable" : null)
-      host.lane.pause()
-      place.host(lampActor({ heat: watched }))
-      place.advance(commandClaimMs + outboxPollMs)
-      host.lane.unpause()
-      place.advance(20_000)
-      assert.deepStrictEqual(left(), [])
-      return place
-        .rows(lamp)
-        .slice(2)
-        .map(({ messageId, event }) => [messageId.split(":")[0], (event as Fact).type])
-    }
-    assert.deepStrictEqual(runTwice([warmed, warmed]), [["fact", "warmed"]])
-    assert.deepStrictEqual(runTwice([warmed, cold]), [
-      ["fact", "warmed"],
-      ["late", "cold"]
-    ])
-  })
-
-  it("of a run that has ended is told, however long that takes and whoever has the claim by then (O1)", () => {
-    const facts = [cold, warmed]
-    let looks = 0
-    const { place, host, watched } = heated(() => Effect.delay(Effect.succeed(facts.pop()!), 5_000))
-    place.advance(10)
-    place.disturb = (operation) => Effect.succeed(operation === "renew" ? "unavailable" : null)
-    host.lane.pause()
-    place.host(lampActor({ heat: watched }))
-    place.advance(commandClaimMs + outboxPollMs + 6_000)
-    // Slower than a claim is renewed, and then no answer at all.
-    place.disturb = (operation) =>
-      operation === "history"
-        ? Effect.delay(Effect.succeed(++looks < 3 ? "unavailable" : null), 2 * commandRenewMs)
-        : Effect.succeed(null)
-    host.lane.unpause()
-    place.advance(60_000)
-    assert.isAtLeast(looks, 3)
-    assert.deepStrictEqual(
-      place
-        .rows(lamp)
-        .slice(2)
-        .map(({ messageId, event }) => [messageId.split(":")[0], (event as Fact).type]),
-      [
-        ["fact", "cold"],
-        ["late", "warmed"]
-      ]
-    )
   })
 })
 

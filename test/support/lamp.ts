@@ -65,6 +65,7 @@ export const lampActor = ({ heat, glow, version = 1 }: LampWorld = {}): ActorDef
   kind: "lamp",
   machine: lampMachine,
   version,
+  upgrades: {},
   event: Schema.Struct({ type: Schema.String }),
   requests: new Set(["create", "switchOn", "switchOff", "plug", "unplug", "say", "shatter"]),
   whyNot: () => null,

@@ -50,6 +50,7 @@ export const commits = (story: Story) => {
         [
           {
             rev: 5,
+            machineVersion: 1,
             messageId: "message 5",
             event: { type: "next", n: 5 },
             taken: [],
@@ -77,7 +78,12 @@ export const commits = (story: Story) => {
         messageId: "late",
         commands: [{ name: "provision", params: {} }],
         timers: new Map([["idle", { delayMs: 1, event: {} }]]),
-        records: [{ type: "project", row: { title: "late", status: "late", owner: null, configurationId: null, archived: false } } as const]
+        records: [
+          {
+            type: "project",
+            row: { title: "late", status: "late", owner: null, configurationId: null, archived: false }
+          } as const
+        ]
       }
       assert.deepStrictEqual(yield* commit(transition(session("a"), 1, rest)), [{ _tag: "Fenced", rev: 2, epoch: 1 }])
       assert.deepStrictEqual(yield* commit(transition(session("a"), 3, rest)), [{ _tag: "Fenced", rev: 2, epoch: 1 }])
@@ -251,7 +257,10 @@ export const commits = (story: Story) => {
     Effect.gen(function* () {
       const [directory, world] = [yield* Directory, yield* JournalWorld]
       const project = (status: string) =>
-        ({ type: "project", row: { title: "Fix it", status, owner: "usr_1", configurationId: "cfg_1", archived: false } }) as const
+        ({
+          type: "project",
+          row: { title: "Fix it", status, owner: "usr_1", configurationId: "cfg_1", archived: false }
+        }) as const
       yield* begun(session("a"), 1, { records: [project("pending")] })
       const created = (yield* directory.session("org_1", "ses_a"))!
       assert.deepInclude(created, { title: "Fix it", status: "pending", owner: "usr_1", configurationId: "cfg_1", rev: 1 })

@@ -1,6 +1,7 @@
 /** J5: commands and timers, what is due and whose it is, judged by the journal's clock. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import type { Address } from "../../../runtime/address.ts"
 import { Journal } from "../../../runtime/journal.ts"
 import { begun, claimedCommand, commit, JournalWorld, type Story, session, tags, transition } from "./world.ts"
 
@@ -166,6 +167,21 @@ export const work = (story: Story) => {
         (yield* journal.dueTimers(1_000, 1)).map(({ timerId }) => timerId),
         ["soon"]
       )
+    })
+  )
+
+  story("what a newer version of its machine stored is handed to the programs that know that version", () =>
+    Effect.gen(function* () {
+      const [journal, world] = [yield* Journal, yield* JournalWorld]
+      const due = { commands: commands("go"), timers: new Map([["idle", timer(1)]]) }
+      yield* begun(session("a"), 1, { ...due, machineVersion: 2 })
+      yield* begun(session("b"), 1, due)
+      yield* world.passTime(10)
+      const idsOf = (rows: ReadonlyArray<{ readonly address: Address }>) => rows.map(({ address }) => address.id)
+      assert.deepStrictEqual(idsOf(yield* journal.dueTimers(0, 10, { session: 1 })), ["ses_b"])
+      assert.deepStrictEqual(idsOf(yield* journal.claim(10, 1_000, { session: 1 })), ["ses_b"])
+      assert.strictEqual((yield* journal.dueTimers(0, 10, { session: 2 })).length, 2)
+      assert.deepStrictEqual(idsOf(yield* journal.claim(10, 1_000, { session: 2, run: 1 })), ["ses_a"])
     })
   )
 
