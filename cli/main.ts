@@ -12,6 +12,7 @@ import { agent } from "./commands/agent.ts"
 import { agents } from "./commands/agents.ts"
 import { configurations } from "./commands/configurations.ts"
 import { daemon } from "./commands/daemon.ts"
+import { doctor } from "./commands/doctor.ts"
 import { machines } from "./commands/machines.ts"
 import { organisations } from "./commands/organisations.ts"
 import { repos } from "./commands/repos.ts"
@@ -29,6 +30,7 @@ const root = Command.make("proliferate").pipe(
   ),
   Command.withSubcommands([
     serve,
+    doctor,
     whoami,
     sessions,
     repos,

@@ -29,6 +29,7 @@ const entries = [
   "cli/bootstrap.mjs",
   "cli/bundle.mjs",
   "cli/daemon/main.ts",
+  "cli/doctor/main.ts",
   "adapters/agent/scripted/main.ts",
   "sql/dump.ts",
   "test/run.ts",

@@ -26,6 +26,7 @@ it("teaches every command: what it is for, its flags, and examples where its nam
   const others = ["repos", "organisations", "users", "tokens"].flatMap((group) => [`${group} add`, `${group} list`])
   for (const name of [
     "serve",
+    "doctor",
     "whoami",
     ...sessions,
     ...others,

@@ -134,14 +134,36 @@ const tryOut = Effect.fn("sandbox.probe")(function* ({ place, trash, filter }: H
   return lacks.length === 0 ? null : `${isolation.name} ran, but ${lacks.join(", ")}.`
 })
 
-const hasReflink = (place: Place) =>
+/** Of a disk that is no stack. */
+const copied = (place: Place) =>
   Effect.gen(function* () {
     const file = join(place.sandboxes, "reflink")
     yield* attempt("try a reflink", () => writeFile(file, "reflink"))
     const cloned = yield* Effect.result(run(["cp", "--reflink=always", file, `${file}.copy`], limits.probeMs, "try a reflink"))
     yield* Effect.ignore(run(["rm", "-f", file, `${file}.copy`], limits.probeMs, "clean up"))
-    return cloned._tag === "Success"
+    const driver: Driver = cloned._tag === "Success" ? "reflink" : "copy"
+    return driver
   })
+
+/** What is true of one way on this host. `driver`: how disks are made there, null where it does not work. */
+export const look = Effect.fn("sandbox.look")(function* (host: Host, isolation: Isolation) {
+  const findings: Array<Finding> = []
+  const found = (stacked: boolean, why: string | null) =>
+    findings.push({ isolation: isolation.name, stacked, works: why === null, why: why ?? "tried and seen to hold" })
+  const absent = isolation.needs.filter(missing)
+  if (absent.length > 0) {
+    found(false, `${absent.join(", ")} is not installed`)
+    return { findings, driver: null }
+  }
+  for (const stacked of [true, false]) {
+    const why = yield* tryOut(host, isolation, stacked)
+    found(stacked, why)
+    if (why === null) return { findings, driver: stacked ? ("overlay" as const) : yield* copied(host.place) }
+  }
+  return { findings, driver: null }
+})
+
+export const isolations: ReadonlyArray<Isolation> = [bubblewrap, utilLinux]
 
 export const findIsolation = Effect.fn("sandbox.findIsolation")(function* (host: Host, only: Isolation["name"] | undefined) {
   const { place, cgroups, filter } = host
@@ -153,27 +175,18 @@ export const findIsolation = Effect.fn("sandbox.findIsolation")(function* (host:
         `${JSON.stringify({ isolation: chosen?.name ?? null, disks: driver, limits: cgroups, filter: filter?.architecture ?? null, findings }, null, 2)}\n`
       )
     )
-  const copied = Effect.map(hasReflink(place), (works): Driver => (works ? "reflink" : "copy"))
   if (only === "unsafe") {
-    const driver = yield* copied
+    const driver = yield* copied(place)
     findings.push({ isolation: only, stacked: false, works: true, why: "asked for by name; it isolates nothing" })
     yield* record(unsafe, driver)
     return { isolation: unsafe, driver, findings }
   }
-  for (const isolation of [bubblewrap, utilLinux].filter(({ name }) => only === undefined || name === only)) {
-    const absent = isolation.needs.filter(missing)
-    if (absent.length > 0) {
-      findings.push({ isolation: isolation.name, stacked: false, works: false, why: `${absent.join(", ")} is not installed` })
-      continue
-    }
-    for (const stacked of [true, false]) {
-      const why = yield* tryOut(host, isolation, stacked)
-      findings.push({ isolation: isolation.name, stacked, works: why === null, why: why ?? "tried and seen to hold" })
-      if (why !== null) continue
-      const driver: Driver = stacked ? "overlay" : yield* copied
-      yield* record(isolation, driver)
-      return { isolation, driver, findings }
-    }
+  for (const isolation of isolations.filter(({ name }) => only === undefined || name === only)) {
+    const seen = yield* look(host, isolation)
+    findings.push(...seen.findings)
+    if (seen.driver === null) continue
+    yield* record(isolation, seen.driver)
+    return { isolation, driver: seen.driver, findings }
   }
   yield* record(null, null)
   const tried = findings.map(({ isolation, why }) => `${isolation}: ${why}`).join("\n  ")
