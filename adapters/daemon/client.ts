@@ -106,6 +106,9 @@ export const layer: Layer.Layer<Daemons, never, Sandboxes> = Layer.effect(
 
 const problem = (status: number, text: string): Effect.Effect<never, DaemonError> => {
   const told = Option.getOrNull(Schema.decodeUnknownOption(Schema.fromJsonString(Problem))(text))
+  // What is between us and a sandbox elsewhere says so of a daemon that it cannot reach.
+  if (told === null && [502, 503, 504].includes(status))
+    return Effect.fail(unreachable(`the way to the daemon is broken: status ${status}`))
   if (told === null) return Effect.fail(malformed(`status ${status} came without a reason`))
   const { reason, message, final = false } = told
   return Effect.fail(new DaemonError({ reason: reason === "stale" ? "stale" : "refused", final, message }))

@@ -33,8 +33,8 @@ export interface DemoServer {
 
 const program = join(import.meta.dirname, "..", "serve.ts")
 
-/** Of what the person set up for a server of theirs: how sandboxes are isolated, and where agents are installed. */
-const shared = new Set(["PROLIFERATE_ISOLATION", "PROLIFERATE_AGENTS_DIR"])
+/** Of what the person set up for a server of theirs: where sandboxes are and how isolated, and where agents are installed. */
+const shared = new Set(["PROLIFERATE_SANDBOX", "PROLIFERATE_E2B_TEMPLATE", "PROLIFERATE_ISOLATION", "PROLIFERATE_AGENTS_DIR"])
 const environment = (dataDir: string, settings: Readonly<Record<string, string>>) => {
   const { DATABASE_URL: _, ...rest } = process.env
   const own = Object.entries(rest).filter(([name]) => !name.startsWith("PROLIFERATE_") || shared.has(name))

@@ -69,7 +69,7 @@ it.live("what does not speak the protocol is malformed, and its refusals are rea
     const answers: ReadonlyArray<readonly [number, string, Record<string, unknown>]> = [
       [200, "<html>hello</html>", { reason: "malformed" }],
       [200, '{"daemonId":7}', { reason: "malformed" }],
-      [502, "<html>bad gateway</html>", { reason: "malformed" }],
+      [404, "<html>not here</html>", { reason: "malformed" }],
       [
         409,
         '{"status":409,"reason":"stale","message":"boot 2 is current","final":true}',
@@ -83,6 +83,14 @@ it.live("what does not speak the protocol is malformed, and its refusals are rea
       assert.deepInclude(yield* Effect.flip(client.health(sandboxId)), expected)
       assert.strictEqual(count(), 1, "an answer is not asked for again")
     }
+  })
+)
+
+it.live("what stands before a sandbox elsewhere and cannot reach its daemon is asked again", () =>
+  Effect.gen(function* () {
+    const { client, count } = yield* pretend((_, response) => void response.writeHead(502).end("<html>bad gateway</html>"))
+    assert.deepInclude(yield* Effect.flip(client.health(sandboxId)), { reason: "unreachable", final: false })
+    assert.strictEqual(count(), 3)
   })
 )
 

@@ -48,13 +48,14 @@ const behindPort = Effect.gen(function* () {
 
 const echo = Layer.succeed(ProxyRoutes, {
   git: () => Effect.succeed(null),
+  model: () => Effect.die("no model is asked here"),
   api: ({ sessionId }, { method, path, body }) =>
     Effect.succeed({
       status: 200,
       headers: {},
       body: `${sessionId} ${method} ${path} ${body.length} ${Buffer.from(body).toString("latin1")}`
     })
-} as ProxyRoutes["Service"])
+})
 
 const ask = (address: string, init: RequestInit = {}) =>
   Effect.promise(async () => {

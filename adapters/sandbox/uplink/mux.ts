@@ -21,6 +21,7 @@ const headBytes = 5
 
 const broken = () => new Error("the connection between server and sandbox broke")
 
+/** As much of a socket as node's HTTP server asks of one. */
 class Stream extends Duplex {
   readonly #send: (kind: Kind, payload?: Buffer) => void
   readonly #closed: () => void
@@ -32,11 +33,26 @@ class Stream extends Duplex {
   #unread = 0
   #waiting: { readonly rest: Buffer; readonly done: (error?: Error | null) => void } | null = null
   #isReset = false
+  #silenceMs = 0
+  #silence: NodeJS.Timeout | undefined
 
   constructor(send: (kind: Kind, payload?: Buffer) => void, closed: () => void) {
     super({ allowHalfOpen: true, readableHighWaterMark: limits.windowBytes / 2 })
     this.#send = send
     this.#closed = closed
+  }
+
+  /** `timeout` is told after so long without a byte in either direction; 0: never. */
+  setTimeout(silenceMs: number, told?: () => void): this {
+    this.#silenceMs = silenceMs
+    if (told !== undefined) this.once("timeout", told)
+    this.#stir()
+    return this
+  }
+
+  #stir(): void {
+    clearTimeout(this.#silence)
+    if (this.#silenceMs > 0 && !this.destroyed) this.#silence = setTimeout(() => this.emit("timeout"), this.#silenceMs).unref()
   }
 
   override _read(): void {
@@ -55,6 +71,7 @@ class Stream extends Duplex {
       this.#credit -= piece.length
       rest = rest.subarray(piece.length)
       this.#send("data", piece)
+      this.#stir()
     }
     if (rest.length === 0) done()
     else this.#waiting = { rest, done }
@@ -69,6 +86,7 @@ class Stream extends Duplex {
     const isOver = this.readableEnded && this.writableFinished
     if (!isOver && !this.#isReset) this.#send("reset")
     this.#waiting = null
+    clearTimeout(this.#silence)
     this.#closed()
     done(error)
   }
@@ -80,6 +98,7 @@ class Stream extends Duplex {
         this.#granted -= payload.length
         if (this.#granted < 0 || payload.length === 0) return false
         this.#unread += payload.length
+        this.#stir()
         if (this.push(payload)) this._read()
         return true
       case "credit": {

@@ -48,7 +48,8 @@ export const lead = (request: IncomingMessage, response: ServerResponse, target:
   const onward = httpRequest({
     method: request.method!,
     path: request.url!,
-    headers: request.headers,
+    // Nobody uses it again, and the daemon has few.
+    headers: { ...request.headers, connection: "close" },
     createConnection: () => dial(machine, port)
   })
   onward.on("error", () => refuse(502))
