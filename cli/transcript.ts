@@ -77,6 +77,7 @@ export const transcript = ({ paint, columns }: { readonly paint: Paint; readonly
   /** The message or thought that the next piece may continue. */
   let open: string | null = null
   let hasHeader = false
+  let commands = ""
   let state = ""
   let planned: ReadonlyArray<{ readonly status: string; readonly content: string }> = []
   let usage = ""
@@ -212,6 +213,13 @@ export const transcript = ({ paint, columns }: { readonly paint: Paint; readonly
         return dim(
           `· agent ${lineOf(text(body, "program") || (heard.agent ?? ""))} is ready${text(body, "model") && `, with ${lineOf(text(body, "model"))}`}`
         )
+      case "commands": {
+        const before = commands
+        commands = list(body, "commands")
+          .map((command) => `/${text(command, "name")}`)
+          .join(", ")
+        return commands === before || commands === "" ? "" : dim(`· it takes ${lineOf(commands)}`)
+      }
       case "model":
         return dim(`· from its next turn on it thinks with ${lineOf(text(body, "model"))}`)
       case "agent.exited":

@@ -22,7 +22,9 @@ export const claude: AgentProgram = {
       DISABLE_AUTOUPDATER: "1",
       DISABLE_TELEMETRY: "1",
       DISABLE_ERROR_REPORTING: "1",
-      IS_SANDBOX: "1"
+      IS_SANDBOX: "1",
+      // Beside ACP it says a line for each step of its start: into a file, which ends with the sandbox.
+      CLAUDE_AGENT_LOGS: "/tmp/claude-agent"
     },
     // In its default mode it asks a model of its own whether each step is safe; here our sandbox, or a person, sees to that.
     mode: permissions === "allow" ? "bypassPermissions" : "default"

@@ -17,6 +17,7 @@ import { makeNarrator, type Narrator } from "./narrator.ts"
 import { Place } from "./place.ts"
 import { busy, cannot, type Refusal, stale } from "./refusal.ts"
 import { makeTurns, type Partner, type Turns } from "./turns.ts"
+import { commandsIn } from "./updates.ts"
 
 interface Boot {
   readonly number: number
@@ -71,6 +72,7 @@ export class Agents extends Context.Service<
         const startedAt = yield* Clock.currentTimeMillis
         const narrator = yield* makeNarrator(name)
         const replayed = Latch.makeUnsafe()
+        let commands: ReturnType<typeof commandsIn> = null
         const log = makeLog(narrator, limits.logCharactersMax, () => turns.openTurnId())
         const fill = filling({
           node: process.execPath,
@@ -92,6 +94,11 @@ export class Agents extends Context.Service<
             room: () => (events.isFull() ? Effect.runPromise(events.room) : null),
             onUpdate: (params) => {
               replayed.openUnsafe()
+              const told = commandsIn(params, limits)
+              if (told !== null) {
+                commands = told
+                if (boot.run === run && boot.partner !== null) narrator.tell("commands", { commands })
+              }
               return turns.hear(params)
             },
             onPermission: turns.permit,
@@ -109,6 +116,7 @@ export class Agents extends Context.Service<
         boot.met = met
         boot.partner = { agent: running.agent, agentSession: met.agentSession, narrator, permissions }
         narrator.tell("agent.ready", { boot: boot.number, agentSession: met.agentSession, program: met.program, model })
+        if (commands !== null) narrator.tell("commands", { commands })
         yield* running.over.pipe(
           Effect.flatMap(({ reason, message }) =>
             boot.run === run

@@ -40,6 +40,8 @@ const defaults = {
   toolInputCharacters: 16_384,
   toolCallsMax: 1_000,
   planEntriesMax: 100,
+  /** Of those that an agent takes after a slash. */
+  commandsMax: 100,
   usageCharacters: 4_096,
   /** What an agent writes beside the protocol, in one turn. */
   logCharactersMax: 65_536,
@@ -51,6 +53,12 @@ const defaults = {
   gitMs: 20_000,
   patchBytesMax: 524_288,
   diffFilesMax: 5_000,
+  /** Each step of gathering work: every file is read and hashed once. */
+  workMs: 50_000,
+  /** What a person waits for on a usual line; more than this is pushed. */
+  workBytesMax: 256 * 1_048_576,
+  /** As base64 it passes through the API, whose answers are whole. */
+  workPieceBytes: 2 * 1_048_576,
   progressMs: 500,
   execMsMax: 600_000,
   execOutputBytesMax: 262_144,

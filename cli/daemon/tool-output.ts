@@ -1,5 +1,23 @@
 /** The content of an ACP tool call as one text: what was printed, what was changed. */
-import { Predicate } from "effect"
+import { Option, Predicate, Schema } from "effect"
+
+const Chunk = Schema.Struct({ data: Schema.String })
+const Terminal = Schema.Struct({
+  terminal_output_delta: Schema.optionalKey(Chunk),
+  terminal_output: Schema.optionalKey(Chunk),
+  terminal_exit: Schema.optionalKey(Schema.Struct({ exit_code: Schema.NullOr(Schema.Int) }))
+})
+const asTerminal = Schema.decodeUnknownOption(Terminal)
+
+/** Some agents print into a terminal of ours that we do not offer; what it would show comes in pieces beside the content. */
+export const printed = (meta: unknown): string => {
+  const { terminal_output_delta, terminal_output, terminal_exit } = Option.getOrElse(
+    asTerminal(meta),
+    (): typeof Terminal.Type => ({})
+  )
+  const exitCode = terminal_exit?.exit_code ?? 0
+  return `${terminal_output_delta?.data ?? terminal_output?.data ?? ""}${exitCode === 0 ? "" : `\nexit code ${exitCode}`}`
+}
 
 export const toolOutput = (content: ReadonlyArray<unknown>, rawOutput: unknown): string => {
   const text = content
@@ -20,7 +38,7 @@ const partText = (part: unknown): string => {
     const block = content as Record<string, unknown>
     return typeof block["text"] === "string" ? block["text"] : `[${block["type"]}]`
   }
-  return typeof type === "string" ? `[${type}]` : ""
+  return typeof type === "string" && type !== "terminal" ? `[${type}]` : ""
 }
 
 /** The lines between the first and the last change, in the manner of a unified diff without its context. */

@@ -7,7 +7,7 @@ import { Option, Predicate, Schema } from "effect"
 import type { Limits } from "./limits.ts"
 import type { Narrator } from "./narrator.ts"
 import { clean, cutEnd, cutMiddle } from "./text.ts"
-import { toolOutput } from "./tool-output.ts"
+import { printed, toolOutput } from "./tool-output.ts"
 
 const maybe = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
@@ -20,7 +20,8 @@ const ToolCall = Schema.Struct({
   rawInput: maybe(Schema.Unknown),
   rawOutput: maybe(Schema.Unknown),
   content: maybe(Schema.Array(Schema.Unknown)),
-  locations: maybe(Schema.Array(Schema.Struct({ path: Schema.String })))
+  locations: maybe(Schema.Array(Schema.Struct({ path: Schema.String }))),
+  _meta: maybe(Schema.Unknown)
 })
 const Plan = Schema.Struct({
   entries: Schema.Array(Schema.Struct({ content: Schema.String, priority: maybe(Schema.String), status: maybe(Schema.String) }))
@@ -41,7 +42,7 @@ const statuses: Record<string, string> = { pending: "pending", in_progress: "run
 export type Hear = (params: unknown) => boolean
 
 export const makeTurnEar = (turnId: string, narrator: Narrator, limits: Limits): Hear => {
-  const tools = new Map<string, { title: string; toolKind: string; status: string }>()
+  const tools = new Map<string, { title: string; toolKind: string; status: string; printed: string }>()
   let speech = { kind: "", count: 0 }
 
   const hearWords = (kind: "message" | "thought", update: unknown) => {
@@ -66,10 +67,13 @@ export const makeTurnEar = (turnId: string, narrator: Narrator, limits: Limits):
       toolKind: cutEnd(clean(call.kind ?? known?.toolKind ?? "other"), 32),
       status: statuses[call.status ?? ""] ?? known?.status ?? "pending"
     }
+    const text = cutMiddle((known?.printed ?? "") + printed(call._meta), limits.toolOutputCharacters)
     tools.delete(toolCallId)
-    tools.set(toolCallId, tool)
+    tools.set(toolCallId, { ...tool, printed: text })
     if (tools.size > limits.toolCallsMax) tools.delete(tools.keys().next().value!)
-    const output = toolOutput(call.content ?? [], call.rawOutput)
+    // A piece that changes nothing else is told with what comes next.
+    if (known !== undefined && text !== known.printed && tool.status === "running" && !call.content && !call.title) return true
+    const output = toolOutput(call.content ?? [], call.rawOutput) || (tool.status === "running" ? "" : text)
     narrator.tell("tool", {
       turnId,
       toolCallId,
@@ -114,6 +118,22 @@ export const makeTurnEar = (turnId: string, narrator: Narrator, limits: Limits):
         return true
     }
   }
+}
+
+const Commands = Schema.Struct({
+  availableCommands: Schema.Array(Schema.Struct({ name: Schema.String, description: maybe(Schema.String) }))
+})
+const asCommands = Schema.decodeUnknownOption(Commands)
+
+/** What an agent takes after a slash, where that is what an update says; it may come between turns. */
+export const commandsIn = (params: unknown, limits: Limits) => {
+  const update = Option.getOrNull(asUpdate(params))?.update
+  if (update?.sessionUpdate !== "available_commands_update") return null
+  const told = Option.getOrNull(asCommands(update))
+  return (told?.availableCommands ?? []).slice(0, limits.commandsMax).map(({ name, description }) => ({
+    name: cutEnd(clean(name), 64),
+    description: cutEnd(clean(description ?? ""), 200)
+  }))
 }
 
 /** Usage is told as the agent tells it; one that is no mere set of numbers is not worth storing. */
