@@ -24,6 +24,8 @@ import { benchIdle } from "./idle.ts"
 import { benchJourney } from "./journey.ts"
 import { connections, onePool } from "./postgres.ts"
 import { type Row, table } from "./rows.ts"
+import { benchSandbox } from "./sandbox.ts"
+import { benchSnapshot } from "./snapshot.ts"
 import { benchStep } from "./step.ts"
 
 const limitMs = 180_000
@@ -54,12 +56,14 @@ const benches: Readonly<Record<string, Rows>> = {
   "durable transitions 300": durable(300),
   "durable transitions 3000": durable(3_000),
   "cold activation": benchActivation.pipe(Effect.provide(stored)),
-  "idle session, 10000": benchIdle(10_000).pipe(Effect.provide(stored)),
-  "idle session, 100000": benchIdle(100_000).pipe(Effect.provide(stored)),
+  "idle session, 10000": benchIdle(10_000),
+  "idle session, 100000": benchIdle(100_000),
   "feed storage": benchFeedBytes.pipe(Effect.provide(stored)),
   "fan-out to 1": benchFanOut(1),
   "fan-out to 1000": benchFanOut(1_000),
   journey: benchJourney,
+  sandbox: benchSandbox,
+  snapshot: benchSnapshot,
   "CLI --help": Effect.promise(benchHelp)
 }
 

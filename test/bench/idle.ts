@@ -1,8 +1,8 @@
 /**
  * What an idle session takes of the heap while it is hosted: supervisor, cell, mailbox, its feed, and the real snapshot, activated by
- * the router from PostgreSQL; beside it an xstate actor of the same machine, started from the same snapshot with its timers. The
- * link of a session to its sandbox is not in it. Then every session leaves memory, by the router's own passivation, and what is
- * left is counted.
+ * the router; beside it an xstate actor of the same machine, started from the same snapshot with its timers. The link of a session
+ * to its sandbox is not in it. Then every session leaves memory, by the router's own passivation, and what is left is counted.
+ * What is stored is the text of one session, read anew for each: a hundred thousand rows would take a minute and weigh the same.
  */
 import { Clock, Effect, Layer } from "effect"
 import { type Actor, createActor } from "xstate"
@@ -10,17 +10,57 @@ import { sessionActor } from "../../actors/session.ts"
 import { sessionMachine } from "../../machines/session.ts"
 import type { ActorDefinition } from "../../runtime/actor.ts"
 import { Committer } from "../../runtime/committer.ts"
+import { FeedStore } from "../../runtime/feed.ts"
 import { Inspector } from "../../runtime/inspection.ts"
+import { Journal, type Stored } from "../../runtime/journal.ts"
 import { passivateAfterMs, passivateEveryMs } from "../../runtime/limits.ts"
+import * as LocalCoordination from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
 import { Router } from "../../runtime/router.ts"
 import { LeapingClock } from "./clock.ts"
 import { type Row, rowOf } from "./rows.ts"
-import { idleText, sessionAt, storeIdle } from "./session.ts"
+import { idleText, sessionAt } from "./session.ts"
 
 /** As hosted, but for what its running state wants beside it. */
 const alone: ActorDefinition = { ...(sessionActor as unknown as ActorDefinition), standing: () => [] }
+
+const stored = (): Stored => ({
+  ...{ rev: 5, epoch: 1, machineVersion: alone.version, status: "running", snapshot: JSON.parse(idleText), resident: false },
+  ...{ timers: new Map([["xstate.after.idle", 5]]), quarantine: null, updatedAtMs: 0 }
+})
+const never = () => Effect.die(new Error("an idle session writes nothing"))
+const oneStored = Layer.merge(
+  Layer.succeed(
+    Journal,
+    Journal.of({
+      load: () => Effect.sync(stored),
+      seen: () => Effect.succeed(null),
+      history: () => Effect.succeed([]),
+      find: () => Effect.succeed(null),
+      residents: () => Effect.succeed([]),
+      claim: () => Effect.succeed([]),
+      dueTimers: () => Effect.succeed([]),
+      reclaim: Effect.void,
+      commit: never,
+      renew: never,
+      complete: never,
+      retry: never,
+      bury: never,
+      quarantine: never,
+      release: never
+    })
+  ),
+  Layer.succeed(
+    FeedStore,
+    FeedStore.of({
+      head: ({ id }) => Effect.sync(() => ({ epoch: 1, seq: 8, first: 1, sources: { [`session/${id}`]: 5_001 } })),
+      append: never,
+      read: () => Effect.succeed([]),
+      trim: () => Effect.void
+    })
+  )
+)
 
 const heapBytes = async (): Promise<number> => {
   for (let n = 0; n < 3; n++) {
@@ -46,7 +86,6 @@ const actorsBytes = async (count: number): Promise<number> => {
 /** Per session: hosted, and after all of them have left memory. */
 const hostedBytes = Effect.fnUntraced(function* (count: number) {
   const prefix = `idle${count}`
-  yield* storeIdle(prefix, count, alone.version)
   const clock = new LeapingClock()
   let [activated, passivated] = [0, 0]
   const heard = Layer.succeed(Inspector, ({ type }) => {
@@ -83,7 +122,8 @@ const hostedBytes = Effect.fnUntraced(function* (count: number) {
   return yield* measured.pipe(
     Effect.provide(
       localRouter([alone]).pipe(
-        Layer.provide(Layer.mergeAll(Committer.layer, localFeeds)),
+        Layer.provide(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provide(LocalCoordination.layer))),
+        Layer.provide(oneStored),
         Layer.provide(Layer.merge(heard, Layer.succeed(Clock.Clock, clock))),
         Layer.fresh
       )
