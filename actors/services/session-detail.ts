@@ -1,7 +1,7 @@
 /** A session as people see it, from what is stored: nothing here wakes one. */
 import type { SessionContext } from "../../machines/session/context.ts"
 import type { View } from "../../runtime/router.ts"
-import type { SessionRow } from "../ports/directory.ts"
+import type { ModelUsage, SessionRow } from "../ports/directory.ts"
 
 /** A session as it is stored, for a person. Its words are those of `SessionView` in adapters/gateway/protocol.ts. */
 export interface SessionDetail {
@@ -24,6 +24,8 @@ export interface SessionDetail {
   readonly accepts: ReadonlyArray<string>
   readonly quarantine: { readonly reason: string; readonly atMs: number } | null
   readonly archived: boolean
+  /** What it used of models through the relay. */
+  readonly usage: ModelUsage
   readonly createdAtMs: number
   readonly updatedAtMs: number
 }
@@ -31,7 +33,8 @@ export interface SessionDetail {
 export const detailOf = (
   row: SessionRow,
   { value, context, rev, status, accepts, quarantine, updatedAtMs }: View,
-  isolation: string
+  isolation: string,
+  usage: ModelUsage
 ): SessionDetail => {
   const session = context as unknown as SessionContext
   return {
@@ -54,6 +57,7 @@ export const detailOf = (
     accepts,
     quarantine: quarantine && { reason: quarantine.reason, atMs: quarantine.atMs },
     archived: session.archived === true,
+    usage,
     createdAtMs: row.createdAtMs,
     updatedAtMs
   }

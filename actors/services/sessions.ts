@@ -80,18 +80,18 @@ export class Sessions extends Context.Service<
       pass: Pass<"sessions.read">,
       wanted: Wanted
     ) => Effect.Effect<ReadonlyArray<SessionRow>, DirectoryError | ServiceError>
-    readonly show: (pass: Pass<"session.read">) => Effect.Effect<SessionDetail, ServiceError | Unavailable>
+    readonly show: (pass: Pass<"session.read">) => Effect.Effect<SessionDetail, ServiceError | Unavailable | DirectoryError>
     readonly rename: (
       pass: Pass<"session.rename">,
       title: string,
       key: Key
-    ) => Effect.Effect<SessionDetail, ServiceError | AskError>
+    ) => Effect.Effect<SessionDetail, ServiceError | AskError | DirectoryError>
     /** To a model that its agent can use, from its next turn on. */
     readonly switchModel: (
       pass: Pass<"session.switch">,
       model: string,
       key: Key
-    ) => Effect.Effect<SessionDetail, ServiceError | AskError>
+    ) => Effect.Effect<SessionDetail, ServiceError | AskError | DirectoryError>
     /** `id` is the client's own: the same again is the same prompt. */
     readonly prompt: (
       pass: Pass<"session.prompt">,
@@ -148,7 +148,9 @@ export class Sessions extends Context.Service<
       })
 
       const detail = (pass: Pass, row: SessionRow) =>
-        viewOf(pass.organisation, row.id).pipe(Effect.map((view) => detailOf(row, view, isolation)))
+        Effect.all([viewOf(pass.organisation, row.id), directory.modelUsage(pass.organisation, row.id)]).pipe(
+          Effect.map(([view, usage]) => detailOf(row, view, isolation, usage))
+        )
 
       /** The id that a session made under `key` has, whoever asks first. */
       const reserved = Effect.fnUntraced(function* (pass: Pass, session: typeof NewSession.Type, key: Key) {

@@ -66,6 +66,10 @@ export const SessionView = Schema.Struct({
   accepts: Schema.Array(Schema.String),
   /** Kept out of lists. */
   archived: Schema.optionalKey(Schema.Boolean),
+  /** What it used of models through the relay, in tokens; `input` counts those that were `cached` as well. */
+  usage: Schema.optionalKey(
+    Schema.Struct({ calls: Schema.Finite, input: Schema.Finite, output: Schema.Finite, cached: Schema.Finite })
+  ),
   quarantine: Schema.NullOr(Schema.Struct({ reason: Schema.String, atMs: Schema.Finite })),
   createdAtMs: Schema.Finite,
   updatedAtMs: Schema.Finite

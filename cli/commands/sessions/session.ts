@@ -25,6 +25,17 @@ const stateText = (state: unknown): string =>
         .map(([name, value]) => `${name} ${typeof value === "string" ? value : `(${stateText(value)})`}`)
         .join(", ")
 
+const number = new Intl.NumberFormat("en")
+
+/** Null where no model was asked. */
+const usageText = (usage: (typeof SessionView.Type)["usage"]): string | null => {
+  if (usage === undefined || usage.calls === 0) return null
+  const [input, output, cached, calls] = [usage.input, usage.output, usage.cached, usage.calls].map((count) =>
+    number.format(count)
+  )
+  return `${input} tokens in (${cached} cached), ${output} out, in ${calls} call${usage.calls === 1 ? "" : "s"}`
+}
+
 export const viewText = (session: typeof SessionView.Type): string =>
   fields([
     ["session", session.id],
@@ -45,6 +56,7 @@ export const viewText = (session: typeof SessionView.Type): string =>
     ["snapshot", session.snapshotId],
     ["archived", session.archived ? "yes: lists do not show it" : null],
     ["quarantined", session.quarantine === null ? null : oneLine(session.quarantine.reason, 200)],
+    ["used", usageText(session.usage)],
     ["accepts", session.accepts.join(", ")],
     ["revision", String(session.rev)],
     ["created", date(session.createdAtMs)],
