@@ -5,7 +5,7 @@ import { must } from "./laws.ts"
 import type { Edge } from "./node.ts"
 import { createEvent, Person } from "./people.ts"
 import { atRest, unrest } from "./rest.ts"
-import { Simulation, sessionAddress } from "./simulation.ts"
+import { asDrawn, Simulation, sessionAddress } from "./simulation.ts"
 import { Weather } from "./weather.ts"
 
 const lifeMs = 4 * 3_600_000
@@ -13,7 +13,7 @@ const ses1 = sessionAddress("ses_1")
 
 /** From its creation to its end; dies at the `at`-th time that a node comes to this edge. Returns how often one did. */
 const live = (edge: Edge, at: number): number => {
-  const simulation = new Simulation("a life", Weather.calm)
+  const simulation = new Simulation("a life", asDrawn, Weather.calm)
   let times = 0
   simulation.isEndedAt = (here) => here === edge && ++times === at
   const person = new Person(simulation, ses1)

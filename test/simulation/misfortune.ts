@@ -57,8 +57,8 @@ const befalls = {
 export type Misfortune = keyof typeof befalls
 
 /** Each seed has its own, as it has its own weather. */
-export const drawMisfortunes = ({ timeline }: Simulation): ReadonlyArray<Misfortune> =>
-  (Object.keys(befalls) as Array<Misfortune>).filter(() => timeline.chance(0.4))
+export const drawMisfortunes = ({ timeline, milder: { only } }: Simulation): ReadonlyArray<Misfortune> =>
+  (Object.keys(befalls) as Array<Misfortune>).filter((name) => timeline.chance(0.4) && (only === null || only.has(name)))
 
 export const misfortunes = (simulation: Simulation, drawn: ReadonlyArray<Misfortune>): Effect.Effect<void> =>
   Effect.gen(function* () {

@@ -112,7 +112,9 @@ export const fate = ({ name, file, find, replace }: Mutant, seeds: number): stri
       source.replace(find, () => replace)
     )
     const program = join(scratch, "test/simulation/simulate.ts")
-    const run = spawnSync(process.execPath, [program, "--seeds", `${seeds}`, "--violations", "1"], { encoding: "utf8" })
+    const run = spawnSync(process.execPath, [program, "--seeds", `${seeds}`, "--violations", "1", "--no-shrink"], {
+      encoding: "utf8"
+    })
     if (run.status === 0) return null
     return /^violated: (.*)$/m.exec(run.stdout)?.[1] ?? (run.stderr.trim().split("\n").at(-1) || `exit ${run.status}`)
   } finally {

@@ -1,6 +1,6 @@
 /** One seed lived through, and what came of it. */
 import { Violation } from "./laws.ts"
-import { Simulation } from "./simulation.ts"
+import { asDrawn, type Milder, Simulation } from "./simulation.ts"
 import { storm } from "./storm.ts"
 
 const linesTold = 40
@@ -14,7 +14,7 @@ export interface Outcome {
   readonly violation: { readonly law: string; readonly lines: ReadonlyArray<string> } | null
 }
 
-export const simulation = (seed: number): Simulation => new Simulation(seed)
+export const simulation = (seed: number, milder: Milder = asDrawn): Simulation => new Simulation(seed, milder)
 
 export const live = (seed: number, given = simulation(seed)): Outcome => {
   let violation: Outcome["violation"] = null

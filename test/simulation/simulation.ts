@@ -16,10 +16,20 @@ import { World } from "./world.ts"
 
 const traceLinesMax = 50_000
 
+/** What is left of a seed's day when the rest is taken away, to see whether it fails all the same. */
+export interface Milder {
+  /** Faults and misfortunes that may happen, by name; null: all that were drawn. */
+  readonly only: ReadonlySet<string> | null
+  readonly sessionsMax: number
+}
+
+export const asDrawn: Milder = { only: null, sessionsMax: Number.POSITIVE_INFINITY }
+
 export const sessionAddress = (id: string): Address => ({ org: "org_1", kind: "session", id, home: id })
 
 export class Simulation implements Surroundings {
   readonly timeline: Timeline
+  readonly milder: Milder
   readonly weather: Weather
   readonly world: World
   readonly journal: JournalState = emptyJournal()
@@ -28,6 +38,8 @@ export class Simulation implements Surroundings {
   readonly trace: Array<string> = []
   /** What the runtime reported; kept for stories alone. */
   readonly inspections: Array<Inspection> = []
+  /** What may happen on this day beside single calls. */
+  misfortunes: ReadonlyArray<string> = []
   readonly counts = { steps: 0, crashes: 0, restMs: 0 }
   isEndedAt = (edge: Edge): boolean => this.weather.strikes(`crash.${edge}`)
   /** What the journal takes in no batch. */
@@ -38,10 +50,11 @@ export class Simulation implements Surroundings {
   #lastDeath = 0
   readonly #startedAtMs: number
 
-  constructor(seed: string | number, weatherOf: (timeline: Timeline) => Weather = Weather.drawn) {
+  constructor(seed: string | number, milder: Milder = asDrawn, weatherOf = Weather.drawn) {
     this.timeline = new Timeline(seed)
+    this.milder = milder
     this.#startedAtMs = this.timeline.nowMs
-    this.weather = weatherOf(this.timeline)
+    this.weather = weatherOf(this.timeline, milder.only)
     this.world = new World(this.timeline.lane("world"), this.weather)
     this.laws = new Laws(this.journal, this.feeds)
     this.world.onForgotten = (sandboxId, daemonId, event) => {

@@ -32,13 +32,16 @@ const hasSeenAll = ({ feeds }: Simulation, { org, home, cursor }: Watcher): bool
 export const storm = (simulation: Simulation): void => {
   const { timeline, world, counts } = simulation
   world.captureStops = timeline.chance(0.5)
-  const addresses = Array.from({ length: 1 + timeline.below(sessionsMax) }, (_, index) => sessionAddress(`ses_${index + 1}`))
+  const sessions = Math.min(1 + timeline.below(sessionsMax), simulation.milder.sessionsMax)
+  const addresses = Array.from({ length: sessions }, (_, index) => sessionAddress(`ses_${index + 1}`))
   simulation.startNode()
   const watchers = addresses.flatMap((address) => [new Watcher(simulation, address), new Watcher(simulation, address)])
+  const drawn = drawMisfortunes(simulation)
+  simulation.misfortunes = drawn
   const lives = [
     ...addresses.map((address) => new Person(simulation, address).live),
     ...watchers.map(({ live }) => live),
-    misfortunes(simulation, drawMisfortunes(simulation)),
+    misfortunes(simulation, drawn),
     operate(simulation)
   ].map((life) => world.lane.fork(life))
   const hasFailed = () => lives.some((fiber) => fiber.pollUnsafe()?._tag === "Failure")

@@ -8,7 +8,7 @@ import { must, rowsOf } from "./laws.ts"
 import type { Node } from "./node.ts"
 import { createEvent } from "./people.ts"
 import { atRest, unrest } from "./rest.ts"
-import { Simulation, sessionAddress } from "./simulation.ts"
+import { asDrawn, Simulation, sessionAddress } from "./simulation.ts"
 import { Weather } from "./weather.ts"
 import type { Sandbox } from "./world.ts"
 
@@ -17,7 +17,7 @@ const minuteMs = 60_000
 type Asked = { readonly type: string } & Readonly<Record<string, unknown>>
 
 export class Story {
-  readonly simulation = new Simulation("a story", Weather.calm)
+  readonly simulation = new Simulation("a story", asDrawn, Weather.calm)
   readonly #ids: ReadonlyArray<string>
   #asked = 0
 

@@ -57,10 +57,17 @@ export class Weather {
     this.#climate.set(fault, chance)
   }
 
-  /** A third of the faults never happen in this climate, a third seldom, a third as often as can be. */
-  static drawn(timeline: Timeline): Weather {
+  /** A third of the faults never happen in this climate, a third seldom, a third as often as can be. With `only`, the others never do. */
+  static drawn(timeline: Timeline, only: ReadonlySet<string> | null = null): Weather {
     const faults = Object.entries(worst) as Array<[Fault, number]>
-    return new Weather(timeline, new Map(faults.map(([fault, chance]) => [fault, chance * timeline.pick([0, 0.2, 1])])))
+    const climate = new Map(faults.map(([fault, chance]) => [fault, chance * timeline.pick([0, 0.2, 1])]))
+    for (const fault of climate.keys()) if (only !== null && !only.has(fault)) climate.delete(fault)
+    return new Weather(timeline, climate)
+  }
+
+  /** What can happen in this climate. */
+  get faults(): ReadonlyArray<Fault> {
+    return [...this.#climate].flatMap(([fault, chance]) => (chance > 0 ? [fault] : []))
   }
 
   /** Nothing goes wrong but what a test makes go wrong. */
