@@ -19,6 +19,7 @@ import { Installations } from "../actors/services/installations.ts"
 import { People } from "../actors/services/people.ts"
 import { Repositories } from "../actors/services/repositories.ts"
 import { Sessions } from "../actors/services/sessions.ts"
+import { SessionWork } from "../actors/services/work.ts"
 import { Workspaces } from "../actors/services/workspaces.ts"
 import { sessionActor } from "../actors/session.ts"
 import * as AgentTable from "../adapters/agent/agents.ts"
@@ -96,6 +97,7 @@ const program = Effect.gen(function* () {
     People.layer,
     Configurations.layer,
     Sessions.layer,
+    SessionWork.layer,
     Installations.layer,
     Inspection.layer,
     repositories

@@ -11,6 +11,8 @@
  *   POST /v1/questions/:questionId Answer → 202 {}
  *   POST /v1/quiesce               → 200 {}             ends the agent and syncs the disk, before a capture
  *   GET  /v1/diff                  → Diff               the workspace against where it was cloned
+ *   POST /v1/work       Gather     → Work               a git bundle of one repository's work; the newest is kept
+ *   GET  /v1/work/:workId/:offset  → WorkPiece          a piece of it, at most 2 MB
  *   POST /v1/exec       Exec       → ExecResult
  *   GET  /v1/events?after=N        → application/x-ndjson, one DaemonEvent a line, never ends; a `{}` line every 5 s is a heartbeat
  *   POST /v1/ack        Ack        → 200 {}             events up to seq are stored by the host and may be forgotten
@@ -117,6 +119,26 @@ export const Diff = Schema.Struct({
     })
   )
 })
+
+/** Where the repository lies below the workspace; `.` for a single one. */
+export const Gather = Schema.Struct({ path: Schema.String })
+
+export const Work = Schema.Struct({
+  workId: Schema.String,
+  path: Schema.String,
+  branch: Schema.String,
+  /** The commit that it was cloned at, which whoever takes the work must have. */
+  base: Schema.String,
+  /** What the bundle leads to; with `uncommitted`, a commit made for this of what was in no commit. */
+  head: Schema.String,
+  commits: Schema.Int,
+  uncommitted: Schema.Boolean,
+  bytes: Schema.Int,
+  sha256: Schema.String
+})
+
+/** Base64; `next` is the offset of the piece after it, or null. */
+export const WorkPiece = Schema.Struct({ data: Schema.String, next: Schema.NullOr(Schema.Int) })
 
 /**
  * Kinds and bodies. Text and output are NUL-free and bounded (a delta 16 KB, a tool's output 64 KB, cut in the middle and said so).

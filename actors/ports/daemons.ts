@@ -7,10 +7,13 @@ import type {
   Diff,
   Exec,
   ExecResult,
+  Gather,
   Health,
   StartAgent,
   StartTurn,
   UseModel,
+  Work,
+  WorkPiece,
   Workspace,
   WorkspaceReady
 } from "./daemon.ts"
@@ -43,6 +46,9 @@ export class Daemons extends Context.Service<
     readonly answer: (sandboxId: string, questionId: string, answer: typeof Answer.Type) => Effect.Effect<void, DaemonError>
     readonly quiesce: (sandboxId: string) => Effect.Effect<void, DaemonError>
     readonly diff: (sandboxId: string) => Effect.Effect<typeof Diff.Type, DaemonError>
+    /** The work of one repository as a git bundle, up to 60 s; taken by its pieces, until someone gathers anew. */
+    readonly gather: (sandboxId: string, request: typeof Gather.Type) => Effect.Effect<typeof Work.Type, DaemonError>
+    readonly piece: (sandboxId: string, workId: string, offset: number) => Effect.Effect<typeof WorkPiece.Type, DaemonError>
     readonly exec: (sandboxId: string, exec: typeof Exec.Type) => Effect.Effect<typeof ExecResult.Type, DaemonError>
     /**
      * Events after `after(daemonId)`, as they come, in the batches they arrive in; the first batch, perhaps an empty one, comes as

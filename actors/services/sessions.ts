@@ -9,7 +9,7 @@ import { SessionEvent } from "../../machines/session/events.ts"
 import { type Address, newId } from "../../runtime/address.ts"
 import type { FeedError, Home } from "../../runtime/feed.ts"
 import { Feeds, type Page } from "../../runtime/feeds.ts"
-import { type Answer, type AskError, Refused, Router, Unavailable } from "../../runtime/router.ts"
+import { type Answer, type AskError, type Refused, Router, Unavailable } from "../../runtime/router.ts"
 import { Agents } from "../ports/agents.ts"
 import type { Diff } from "../ports/daemon.ts"
 import { type DaemonError, Daemons } from "../ports/daemons.ts"
@@ -20,6 +20,7 @@ import { AgentName, chosenModel } from "./configurations.ts"
 import { decode } from "./decode.ts"
 import { ServiceError } from "./error.ts"
 import { fitting } from "./page.ts"
+import { sandboxOfRunning } from "./running.ts"
 import { detailOf, type SessionDetail } from "./session-detail.ts"
 import { Id, Name } from "./words.ts"
 
@@ -238,17 +239,8 @@ export class Sessions extends Context.Service<
         }),
 
         diff: Effect.fn("Sessions.diff")(function* (pass) {
-          const { status, context, accepts } = yield* viewOf(pass.organisation, pass.session.id)
-          const { sandboxId } = context as unknown as SessionContext
-          if (sandboxId === null || status !== "running") {
-            const todo = accepts.includes("resume") ? "resume it" : accepts.includes("start") ? "start it" : "wait until it runs"
-            return yield* new Refused({
-              state: status,
-              accepts,
-              message: `the session is ${status} and its workspace cannot be read: ${todo} first`
-            })
-          }
-          return yield* daemons.diff(sandboxId)
+          const view = yield* viewOf(pass.organisation, pass.session.id)
+          return yield* daemons.diff(yield* sandboxOfRunning(view))
         })
       })
     })

@@ -3,7 +3,7 @@
  * included; every answer its schema. A connection that fails is tried three times, since asking twice is asking once, but for `exec`.
  */
 import { Effect, Layer, Option, Schedule, Schema, Stream } from "effect"
-import { AgentReady, Diff, ExecResult, Health, Problem, WorkspaceReady } from "../../actors/ports/daemon.ts"
+import { AgentReady, Diff, ExecResult, Health, Problem, Work, WorkPiece, WorkspaceReady } from "../../actors/ports/daemon.ts"
 import { DaemonError, Daemons } from "../../actors/ports/daemons.ts"
 import { type DaemonEndpoint, Sandboxes } from "../../actors/ports/sandboxes.ts"
 import { eventBatches } from "./events.ts"
@@ -15,6 +15,7 @@ const workspaceMs = 110_000
 const agentMs = 60_000
 const quiesceMs = 30_000
 const diffMs = 60_000
+const workMs = 60_000
 /** The daemon kills a command at its time; this is for the answer to arrive. */
 const execExtraMs = 5_000
 
@@ -77,6 +78,9 @@ export const layer: Layer.Layer<Daemons, never, Sandboxes> = Layer.effect(
       answer: (sandboxId, questionId, answer) => tell(sandboxId, `/v1/questions/${encodeURIComponent(questionId)}`, answer),
       quiesce: (sandboxId) => tell(sandboxId, "/v1/quiesce", {}, quiesceMs),
       diff: (sandboxId) => get(sandboxId, "/v1/diff", diffMs, Diff),
+      gather: (sandboxId, request) => post(sandboxId, "/v1/work", workMs, request, Work),
+      piece: (sandboxId, workId, offset) =>
+        get(sandboxId, `/v1/work/${encodeURIComponent(workId)}/${offset}`, answerMs, WorkPiece),
       exec: (sandboxId, exec) =>
         call(sandboxId, {
           method: "POST",

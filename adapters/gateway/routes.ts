@@ -11,9 +11,10 @@ import { NewOrganisation, NewToken, NewUser, People } from "../../actors/service
 import { NewRepository, Repositories } from "../../actors/services/repositories.ts"
 import { NewPrompt, NewSession, Renamed, Sessions, Switched } from "../../actors/services/sessions.ts"
 import { Id } from "../../actors/services/words.ts"
+import { SessionWork, WorkOf } from "../../actors/services/work.ts"
 import { type Failure, HttpError } from "./problem.ts"
 
-export type Services = Access | People | Repositories | Configurations | Sessions | Inspection | Installations
+export type Services = Access | People | Repositories | Configurations | Sessions | SessionWork | Inspection | Installations
 
 export interface Reply {
   readonly status: number
@@ -66,6 +67,7 @@ const Listed = Schema.Struct({
   mine: Schema.optionalKey(YesOrNo),
   archived: Schema.optionalKey(YesOrNo)
 })
+const Offset = Schema.Struct({ offset: whole(0, Number.MAX_SAFE_INTEGER) })
 const Answered = Schema.Struct({ optionId: Id })
 
 const steering = (["start", "interrupt", "pause", "resume", "stop", "archive", "unarchive"] as const).map((verb) =>
@@ -215,6 +217,17 @@ export const routes: ReadonlyArray<Route> = [
   on("GET", "/v1/sessions/:id/diff", {
     verb: "session.read",
     run: ({ pass }) => Sessions.use((sessions) => sessions.diff(pass)).pipe(Effect.map(ok))
+  }),
+  on("POST", "/v1/sessions/:id/work", {
+    verb: "session.read",
+    body: WorkOf,
+    run: ({ pass, body }) => SessionWork.use((work) => work.gather(pass, body)).pipe(Effect.map(ok))
+  }),
+  on("GET", "/v1/sessions/:id/work/:workId", {
+    verb: "session.read",
+    query: Offset,
+    run: ({ pass, params, query: { offset = 0 } }) =>
+      SessionWork.use((work) => work.piece(pass, params["workId"]!, offset)).pipe(Effect.map(ok))
   }),
   on("GET", "/v1/sessions/:id/events", {
     verb: "session.read",

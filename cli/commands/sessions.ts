@@ -9,6 +9,7 @@ import { list, show } from "./sessions/list.ts"
 import { logs } from "./sessions/logs.ts"
 import { model } from "./sessions/model.ts"
 import { prompt } from "./sessions/prompt.ts"
+import { pull } from "./sessions/pull.ts"
 
 export const sessions = Command.make("sessions").pipe(
   Command.withShortDescription("Agents at work: create, watch, steer, pause, stop"),
@@ -29,7 +30,8 @@ export const sessions = Command.make("sessions").pipe(
     archive,
     unarchive,
     logs,
-    diff
+    diff,
+    pull
   ]),
   Command.withExamples([
     {

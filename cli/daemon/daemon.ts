@@ -18,6 +18,7 @@ import { relay } from "./relay.ts"
 import { Routes, Stop } from "./routes.ts"
 import { type Door, Server } from "./server.ts"
 import { Uplink } from "./uplink.ts"
+import { Works } from "./work.ts"
 import { Workspaces } from "./workspaces.ts"
 
 export interface DaemonOptions {
@@ -56,7 +57,7 @@ export const daemon = ({ door, proxySocket, relayPort, ...place }: DaemonOptions
       Server.layer(door).pipe(
         Layer.provideMerge(Uplink.layer),
         Layer.provide(Routes.layer),
-        Layer.provide([Agents.layer, Workspaces.layer]),
+        Layer.provide([Agents.layer, Works.layer, Workspaces.layer]),
         Layer.provideMerge(Stop.layer),
         Layer.provide(Events.layer),
         Layer.provide(

@@ -2,13 +2,14 @@
  * The work so far: each repository against the commit it was cloned at, uncommitted and untracked files included. Reads alone: the
  * repository's own index is not touched.
  */
-import { copyFile, mkdtemp, readdir, rm } from "node:fs/promises"
+import { mkdtemp, readdir, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
 import type { Diff } from "../../actors/ports/daemon.ts"
 import { baseRef, files } from "./clone.ts"
 import { git, tryGit } from "./git.ts"
+import { copyIndex } from "./index-copy.ts"
 import { Limits } from "./limits.ts"
 import { Place } from "./place.ts"
 import { clean } from "./text.ts"
@@ -38,8 +39,7 @@ const diffOf = Effect.fnUntraced(function* (path: string, cwd: string, base: str
     (directory) => Effect.promise(() => rm(directory, { recursive: true, force: true }).catch(() => {}))
   )
   const index = join(scratch, "index")
-  const own = (yield* git(["rev-parse", "--git-path", "index"], { cwd })).trim()
-  yield* files(() => copyFile(join(cwd, own), index).catch(() => {}))
+  yield* copyIndex(cwd, index)
   const env = { GIT_INDEX_FILE: index }
   // Named in the index but empty there, a new file differs by all of its lines, and none of them was stored.
   yield* git(["add", "--intent-to-add", "--", "."], { cwd, env })

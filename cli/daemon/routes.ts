@@ -5,6 +5,7 @@ import {
   Answer,
   Exec,
   type ExecResult,
+  Gather,
   type Health,
   StartAgent,
   StartTurn,
@@ -21,6 +22,7 @@ import { Place } from "./place.ts"
 import { badInput, type Refusal } from "./refusal.ts"
 import { run } from "./run.ts"
 import { clean } from "./text.ts"
+import { Works } from "./work.ts"
 import { Workspaces } from "./workspaces.ts"
 
 type Params = Readonly<Record<string, string>>
@@ -47,6 +49,7 @@ export class Routes extends Context.Service<Routes, ReadonlyArray<Route>>()("pro
       const events = yield* Events
       const limits = yield* Limits
       const { workspace, home } = yield* Place
+      const works = yield* Works
       const workspaces = yield* Workspaces
       const stop = yield* Stop
       const context = yield* Effect.context<Place>()
@@ -100,6 +103,11 @@ export class Routes extends Context.Service<Routes, ReadonlyArray<Route>>()("pro
 
       return [
         get("/v1/health", 1_000, health),
+        post("/v1/work", Gather, 200, limits.workMs, (request) => works.gather(request)),
+        {
+          ...get("/v1/work/:workId/:offset", 5_000, Effect.void),
+          run: (_, { workId, offset }) => works.piece(workId!, Number(offset))
+        },
         get("/v1/diff", 2 * limits.gitMs, Effect.provide(diff, context)),
         post("/v1/workspace", Workspace, 200, 3 * limits.fetchMs, workspaces.prepare),
         post("/v1/agent", StartAgent, 200, startingMs, agents.start),

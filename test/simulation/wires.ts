@@ -41,7 +41,7 @@ export const sandboxesOver = (lane: Lane, world: World): Sandboxes["Service"] =>
     )
 
   return Sandboxes.of({
-    provider: "simulated",
+    provider: world.provider,
     isolation: "none",
     provision: (request) => call(world.provision(request)),
     revive: (sandboxId) => call(world.revive(sandboxId)),
@@ -114,6 +114,8 @@ export const daemonsOver = (lane: Lane, world: World): Daemons["Service"] => {
     answer: (sandboxId, questionId, { optionId }) => told(sandboxId, (daemon) => daemon.answer(questionId, optionId)),
     quiesce: (sandboxId) => call(sandboxId, (daemon) => Effect.sync(() => daemon.quiesce())),
     diff: () => Effect.die("nobody asks for a simulated diff"),
+    gather: () => Effect.die("nobody takes simulated work"),
+    piece: () => Effect.die("nobody takes simulated work"),
     exec: () => Effect.die("nobody runs anything in a simulated sandbox"),
     ack: (sandboxId, daemonId, seq) => told(sandboxId, (daemon) => daemon.ack(daemonId, seq)),
     events: (sandboxId, after) =>

@@ -17,6 +17,7 @@ import { Installations } from "../../actors/services/installations.ts"
 import { type IssuedToken, People } from "../../actors/services/people.ts"
 import { Repositories } from "../../actors/services/repositories.ts"
 import { Sessions } from "../../actors/services/sessions.ts"
+import { SessionWork } from "../../actors/services/work.ts"
 import { Workspaces } from "../../actors/services/workspaces.ts"
 import { sessionActor } from "../../actors/session.ts"
 import { Api } from "../../adapters/gateway/http.ts"
@@ -86,6 +87,8 @@ const obliging = Layer.mergeAll(
       answer: () => Effect.void,
       quiesce: () => Effect.void,
       diff: () => Effect.succeed({ repositories: [] }),
+      gather: () => Effect.die("nobody takes the work of an obliging daemon"),
+      piece: () => Effect.die("nobody takes the work of an obliging daemon"),
       exec: () => Effect.succeed({ exitCode: 0, stdout: "", stderr: "", truncated: false }),
       events: () => Stream.never,
       ack: () => Effect.void
@@ -112,6 +115,7 @@ const layerOf = (directory: string, { port = 0, transport, disturb }: GatewayTes
     People.layer,
     Configurations.layer,
     Sessions.layer,
+    SessionWork.layer,
     Installations.layer,
     Inspection.layer,
     repositories
