@@ -1,8 +1,9 @@
 /** Binds the session machine to its sandbox, its daemon and its agent. No decisions here: see machines/session.ts. */
-import { Effect, Option, Schedule } from "effect"
+import { Clock, Effect, Option, Schedule } from "effect"
 import type { SessionCommands } from "../machines/session/context.ts"
 import { SessionEvent, type SessionFact, SessionRequest } from "../machines/session/events.ts"
 import { sessionMachine, statusOf, whyNot } from "../machines/session.ts"
+import { type Candidate, chooseSnapshot } from "../machines/snapshots.ts"
 import { type ActorDefinition, type Hand, NotYet } from "../runtime/actor.ts"
 import type { Address } from "../runtime/address.ts"
 import { holdLink } from "./link.ts"
@@ -35,10 +36,29 @@ const undone = (key: string, failed: SessionFact) =>
     return failed
   }).pipe(Effect.catchTag("SandboxError", untilGone))
 
+/** As a candidate to boot from: the newest, and kept until it is discarded. */
+const ownSnapshot = (snapshotId: string, provider: string): Candidate => ({
+  snapshotId,
+  layer: "session",
+  provider,
+  createdAtMs: 0,
+  expiresAtMs: null
+})
+
 const commands: SessionHands = {
-  provisionSandbox: ({ boot, snapshotId }, key, { org, id }: Address) =>
-    Sandboxes.use((sandboxes) => sandboxes.provision({ key, org, sessionId: id, snapshotId })).pipe(
-      Effect.map(({ sandboxId }) => ({ type: "sandbox.ready" as const, boot, sandboxId, stateLost: false })),
+  provisionSandbox: ({ boot, snapshotId, provider }, key, { org, id }: Address) =>
+    Effect.gen(function* () {
+      const sandboxes = yield* Sandboxes
+      const own = snapshotId === null ? [] : [ownSnapshot(snapshotId, provider ?? sandboxes.provider)]
+      const { chosen, ignored } = chooseSnapshot(own, {
+        provider: sandboxes.provider,
+        nowMs: yield* Clock.currentTimeMillis
+      })
+      const { sandboxId } = yield* sandboxes.provision({ key, org, sessionId: id, snapshotId: chosen })
+      const lost = ignored.map(({ because }) => `It started empty: of its snapshot, ${because}.`)
+      const message = lost.length === 0 ? {} : { message: lost.join(" ") }
+      return { type: "sandbox.ready" as const, boot, sandboxId, stateLost: lost.length > 0, ...message }
+    }).pipe(
       Effect.catchTag("SandboxError", ({ reason, message }) => {
         const failed = { type: "sandbox.failed" as const, boot, final: reason === "rejected", reason, message }
         return reason === "unreachable" ? undone(key, failed) : Effect.succeed(failed)
@@ -121,6 +141,7 @@ const commands: SessionHands = {
           type: "snapshot.saved" as const,
           captureId,
           snapshotId,
+          provider: sandboxes.provider,
           sandboxStopped: stopped
         }),
         // It may have been taken: under its key it is found, not taken twice.

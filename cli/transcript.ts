@@ -204,7 +204,12 @@ export const transcript = ({ paint, columns }: { readonly paint: Paint; readonly
       case "snapshot":
         return dim(`· snapshot ${lineOf(text(body, "snapshotId"))} saved`)
       case "state.lost":
-        return line(paint("yellow", `${margin}! what was in the sandbox is lost; it starts from its last snapshot`))
+        return line(
+          paint(
+            "yellow",
+            `${margin}! what was in the sandbox is lost; ${lineOf(text(body, "message")) || "it starts from its last snapshot"}`
+          )
+        )
       case "workspace":
         return dim(
           `· ${text(body, "path") === "." ? "" : `${lineOf(text(body, "path"))}: `}${lineOf(text(body, "message") || text(body, "step"))}`

@@ -35,9 +35,7 @@ const entries = [
   "test/run.ts",
   "test/bench/bench.ts",
   "test/support/model-server.ts",
-  "test/simulation/simulate.ts",
-  // What boots of a session choose from, once a configuration has snapshots as well.
-  "machines/snapshots.ts"
+  "test/simulation/simulate.ts"
 ]
 /** The ports' adapters in memory: for the simulator and the contract suites. */
 const twins = ["adapters/memory/"]

@@ -76,10 +76,11 @@ const booting = (restored: boolean) =>
       booting: {
         entry: {
           type: "provisionSandbox",
-          params: ({ context: { boot, configurationId, snapshotId } }) => ({
+          params: ({ context: { boot, configurationId, snapshotId, provider } }) => ({
             boot,
             configurationId,
-            snapshotId: restored ? snapshotId : null
+            snapshotId: restored ? snapshotId : null,
+            provider: restored ? (provider ?? null) : null
           })
         },
         on: {

@@ -24,6 +24,8 @@ export interface SessionContext {
   readonly recoveries: number
   readonly sandboxId: string | null
   readonly snapshotId: string | null
+  /** Who made that snapshot. Not there in what was stored before there were two providers: then it is the one of now. */
+  readonly provider?: string | null
   readonly captureId: string | null
   readonly captures: number
   /** Captures that failed since one succeeded. */
@@ -61,6 +63,7 @@ export const contextOf = ({
   recoveries: 0,
   sandboxId: null,
   snapshotId: null,
+  provider: null,
   captureId: null,
   captures: 0,
   captureFailures: 0,
@@ -75,7 +78,7 @@ export const contextOf = ({
 })
 
 export const commands = {
-  provisionSandbox: command<{ boot: number; snapshotId: string | null; configurationId: string }>(),
+  provisionSandbox: command<{ boot: number; snapshotId: string | null; provider: string | null; configurationId: string }>(),
   reviveSandbox: command<{ boot: number; sandboxId: string }>(),
   prepareWorkspace: command<{ boot: number; sandboxId: string; configurationId: string; restored: boolean }>(),
   startAgent: command<{ boot: number; sandboxId: string; agent: AgentChoice; agentSession: string | null }>(),

@@ -55,7 +55,13 @@ const reason = { reason: Short, message: Schema.String }
 const boot = { boot: Schema.Int, sandboxId: Id }
 
 export const SessionFact = Schema.Union([
-  Schema.Struct({ type: Schema.tag("sandbox.ready"), ...boot, stateLost: Schema.Boolean }),
+  /** `stateLost`: of what it should have held, for the reason in `message`; its processes alone where there is none. */
+  Schema.Struct({
+    type: Schema.tag("sandbox.ready"),
+    ...boot,
+    stateLost: Schema.Boolean,
+    message: Schema.optionalKey(Schema.String)
+  }),
   Schema.Struct({ type: Schema.tag("sandbox.failed"), boot: Schema.Int, final: Schema.Boolean, ...reason }),
   /** Its processes are gone, its disk is not: it can be revived. */
   Schema.Struct({ type: Schema.tag("sandbox.stopped"), sandboxId: Id }),
@@ -74,7 +80,14 @@ export const SessionFact = Schema.Union([
   Schema.Struct({ type: Schema.tag("turn.failed"), turnId: Id, ...reason }),
   Schema.Struct({ type: Schema.tag("question.asked"), turnId: Id, questionId: Id }),
   Schema.Struct({ type: Schema.tag("question.closed"), turnId: Id, questionId: Id }),
-  Schema.Struct({ type: Schema.tag("snapshot.saved"), captureId: Id, snapshotId: Id, sandboxStopped: Schema.Boolean }),
+  /** `provider`: who made it, and alone can restore it. */
+  Schema.Struct({
+    type: Schema.tag("snapshot.saved"),
+    captureId: Id,
+    snapshotId: Id,
+    provider: Short,
+    sandboxStopped: Schema.Boolean
+  }),
   Schema.Struct({ type: Schema.tag("snapshot.failed"), captureId: Id, ...reason }),
   /** A record that a step wanted is held by another; `event` is what was to be stepped. */
   Schema.Struct({ type: Schema.tag("record.rejected"), name: Short, key: Short, holder: Short, event: Schema.Unknown })

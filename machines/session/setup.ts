@@ -146,6 +146,8 @@ export const session = setup({
     adopt: doing(({ event, enqueue }) => {
       assert(event.type === "sandbox.ready")
       enqueue.assign({ sandboxId: event.sandboxId })
+      // The snapshot that it should have been made from could not be used: whoever goes on must know.
+      if (event.stateLost) enqueue.emit(notice("state.lost", { restoredFrom: null, message: event.message ?? null }))
       enqueue({ type: "claim", params: { name: "sandbox", key: event.sandboxId } })
     }),
     planDestruction: doing(({ context, enqueue }) => {
@@ -166,13 +168,13 @@ export const session = setup({
       assert(event.type === "snapshot.saved")
       const { snapshotId } = context
       if (snapshotId !== null && snapshotId !== event.snapshotId) enqueue({ type: "discardSnapshot", params: { snapshotId } })
-      enqueue.assign({ snapshotId: event.snapshotId, captureFailures: 0 })
+      enqueue.assign({ snapshotId: event.snapshotId, provider: event.provider, captureFailures: 0 })
       enqueue.emit(notice("snapshot", { snapshotId: event.snapshotId }))
     }),
     discardLastSnapshot: doing(({ context, enqueue }) => {
       if (context.snapshotId === null) return
       enqueue({ type: "discardSnapshot", params: { snapshotId: context.snapshotId } })
-      enqueue.assign({ snapshotId: null })
+      enqueue.assign({ snapshotId: null, provider: null })
     }),
     tellStateLost: emit(({ context }) => notice("state.lost", { restoredFrom: context.snapshotId })),
     meetAgent: doing(({ context, event, enqueue }) => {

@@ -111,7 +111,13 @@ describe("pausing", () => {
   it("gives up a capture after 180 s, and discards its snapshot should it still come", () => {
     const session = play(running(), pause, passes("snapshotDeadline"))
     assert.strictEqual(at(session), "recovering.reviving")
-    const late: Move = { type: "snapshot.saved", captureId: "cap_1", snapshotId: "snp_late", sandboxStopped: false }
+    const late: Move = {
+      type: "snapshot.saved",
+      captureId: "cap_1",
+      snapshotId: "snp_late",
+      provider: "local",
+      sandboxStopped: false
+    }
     assert.deepStrictEqual(play(session, late).last.commands, [{ name: "discardSnapshot", params: { snapshotId: "snp_late" } }])
   })
 })
@@ -173,7 +179,13 @@ describe("stopping", () => {
       { type: "sandbox.gone", sandboxId: "sbx_1" }
     ]
     for (const fact of late) assert.deepStrictEqual(play(session, fact).last.taken, [], JSON.stringify(fact))
-    const snapshot = play(session, { type: "snapshot.saved", captureId: "cap_9", snapshotId: "snp_9", sandboxStopped: true })
+    const snapshot = play(session, {
+      type: "snapshot.saved",
+      captureId: "cap_9",
+      snapshotId: "snp_9",
+      provider: "local",
+      sandboxStopped: true
+    })
     assert.deepStrictEqual(asked(snapshot), ["discardSnapshot"])
   })
 })

@@ -41,7 +41,7 @@ describe("a session's day", () => {
     assert.strictEqual(at(session), "pending")
     session = play(session, prompt("p1"))
     assert.deepStrictEqual(session.last.commands, [
-      { name: "provisionSandbox", params: { boot: 1, configurationId: "cfg_1", snapshotId: null } }
+      { name: "provisionSandbox", params: { boot: 1, configurationId: "cfg_1", snapshotId: null, provider: null } }
     ])
     session = play(session, sandboxReady("sbx_1"))
     assert.deepStrictEqual(session.last.records, [{ type: "claim", name: "sandbox", key: "sbx_1" }])
@@ -74,7 +74,7 @@ describe("a session's day", () => {
 
     session = play(session, resume)
     assert.deepStrictEqual(session.last.commands, [
-      { name: "provisionSandbox", params: { boot: 2, configurationId: "cfg_1", snapshotId: "snp_1" } }
+      { name: "provisionSandbox", params: { boot: 2, configurationId: "cfg_1", snapshotId: "snp_1", provider: "local" } }
     ])
     session = play(session, ...boots("sbx_2"))
     assert.strictEqual(at(session), idle)

@@ -86,6 +86,54 @@ export const sandboxScenarios = {
     story.rests()
   },
 
+  "snapshot of another provider restored": () => {
+    const story = new Story()
+    story.working()
+    story.ends("p1")
+    story.ask({ type: "pause", why: "manual" })
+    story.until(() => story.status() === "paused", "it pauses")
+    must(story.context().provider === "simulated", "it does not know who made its snapshot")
+    // The next server has its sandboxes elsewhere.
+    story.world.provider = "elsewhere"
+    story.node.kill()
+    story.simulation.startNode()
+    story.until(() => story.node?.isUp, "another node is up")
+    story.prompt("p2")
+    story.ends("p2")
+    must(story.context().boot === 2, "it tried to restore what cannot be restored")
+    const told = story.notices().filter(({ kind }) => kind === "state.lost")
+    must(told.length === 1, `it was told ${told.length} times that its state is lost`)
+    must(
+      /made by provider simulated, and elsewhere/.test(String(told[0]!.body["message"])),
+      "nobody is told why it started empty"
+    )
+    story.ask({ type: "pause", why: "manual" })
+    story.until(() => story.status() === "paused", "it pauses again")
+    must(story.context().provider === "elsewhere", "its snapshot is still the other's")
+    story.prompt("p3")
+    story.ends("p3")
+    must(story.sandbox().work.has("p2"), "what was worked since is lost")
+    story.rests()
+  },
+
+  "a sandbox at the end of its life takes the session's work with it": () => {
+    const story = new Story()
+    story.working()
+    story.ends("p1")
+    const first = story.sandbox()
+    first.endsAtMs = story.nowMs + 6 * minuteMs
+    story.weather.turn("agent.hangs", 1)
+    story.working("p2")
+    story.until(() => story.context().sandboxId !== first.sandboxId && story.status() === "running", "it moves", 6 * minuteMs)
+    must(story.nowMs < first.endsAtMs!, "it moved too late")
+    story.weather.turn("agent.hangs", 0)
+    must(story.sandbox().work.has("p1"), "the new sandbox lacks work")
+    story.ends("p2", "unresponsive")
+    story.prompt("p3")
+    story.ends("p3")
+    story.rests()
+  },
+
   "two sandboxes adopted by one session": () => {
     const story = new Story()
     story.world.bootMs = [3_000, 3_000]

@@ -26,6 +26,7 @@ export interface Sandbox {
 
 interface Snapshot {
   readonly snapshotId: string
+  readonly provider: string
   readonly key: string
   readonly work: ReadonlySet<string>
   readonly stopped: boolean
@@ -42,6 +43,8 @@ export class World {
   readonly snapshots = new Map<string, Snapshot>()
   /** Whether taking a snapshot stops the sandbox it is taken of. */
   captureStops = false
+  /** Whose sandboxes the nodes that start from now on have. */
+  provider = "simulated"
   bootMs: readonly [leastMs: number, mostMs: number] = [500, 6_000]
   onForgotten: (sandboxId: string, daemonId: string, event: DaemonEvent) => void = () => {}
   readonly #refused = new Map<string, SandboxError>()
@@ -110,7 +113,7 @@ export class World {
         const snapshot = snapshotId === null ? null : this.snapshots.get(snapshotId)
         if (this.weather.strikes("provider.rejects")) return yield* this.#refuse(key, "rejected", "this provider will not")
         if (this.weather.strikes("provider.quota")) return yield* this.#refuse(key, "quota", "no room")
-        if (snapshot === undefined || snapshot?.isDiscarded)
+        if (snapshot === undefined || snapshot?.isDiscarded || (snapshot !== null && snapshot.provider !== this.provider))
           return yield* this.#refuse(key, "rejected", `there is no snapshot ${snapshotId}`)
         const sandboxId = this.newId("sbx")
         const work = new Set(snapshot?.work)
@@ -151,6 +154,7 @@ export class World {
       const sandbox = this.sandboxes.get(sandboxId)!
       const snapshot = known() ?? {
         snapshotId: this.newId("snp"),
+        provider: this.provider,
         key,
         work: new Set(sandbox.work),
         stopped: this.captureStops,

@@ -72,7 +72,7 @@ const facts: ReadonlyArray<SessionEvent> = [
 
 const factsOfCapture = (captureId: string): ReadonlyArray<SessionEvent> => [
   ...["snp_1", "snp_2"].map(
-    (snapshotId): SessionEvent => ({ type: "snapshot.saved", captureId, snapshotId, sandboxStopped: true })
+    (snapshotId): SessionEvent => ({ type: "snapshot.saved", captureId, snapshotId, provider: "local", sandboxStopped: true })
   ),
   { type: "snapshot.failed", captureId, ...trouble }
 ]

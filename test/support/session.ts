@@ -136,7 +136,13 @@ export const asks = (turnId: string, questionId: string): Move => ({ type: "ques
 export const closes = (turnId: string, questionId: string): Move => ({ type: "question.closed", turnId, questionId })
 export const captured =
   (snapshotId: string): Move =>
-  ({ context }) => ({ type: "snapshot.saved", captureId: context.captureId ?? "cap_none", snapshotId, sandboxStopped: true })
+  ({ context }) => ({
+    type: "snapshot.saved",
+    captureId: context.captureId ?? "cap_none",
+    snapshotId,
+    provider: "local",
+    sandboxStopped: true
+  })
 export const captureFailed: Move = ({ context }) => ({
   type: "snapshot.failed",
   captureId: context.captureId ?? "cap_none",
