@@ -7,27 +7,19 @@ import { Clock, Effect, Option, Schedule } from "effect"
 import { Directory, type SessionRow } from "../actors/ports/directory.ts"
 import { Sandboxes } from "../actors/ports/sandboxes.ts"
 import { sessionAddress } from "../actors/services/sessions.ts"
+import { sessionMachine } from "../machines/session.ts"
 import { Router } from "../runtime/router.ts"
 
 const restWithinMs = 30_000
 const lookEveryMs = 100
 const atOnce = 8
 const pageRows = 200
+/** Of one look: more than one host runs. */
+const busyMax = 10_000
 
-const sessionsThat = Effect.fnUntraced(function* (fits: (status: string) => boolean) {
-  const directory = yield* Directory
-  const found: Array<SessionRow> = []
-  for (const { id: org } of yield* directory.organisations) {
-    // None that was put away: those have failed or stopped.
-    for (let before: string | undefined; ; ) {
-      const page: ReadonlyArray<SessionRow> = yield* directory.sessions(org, { limit: pageRows, before })
-      found.push(...page.filter(({ status }) => fits(status)))
-      if (page.length < pageRows) break
-      before = page.at(-1)!.id
-    }
-  }
-  return found
-})
+/** States that hold no sandbox, or, failed, keep theirs for a person to decide. */
+const resting: ReadonlySet<string> = new Set(["pending", "paused", "failed", "stopped"])
+const busyStates = Object.keys(sessionMachine.states).filter((status) => !resting.has(status))
 
 const ask = Effect.fnUntraced(function* ({ org, id }: SessionRow, event: { readonly type: string; readonly why?: string }) {
   const router = yield* Router
@@ -35,21 +27,20 @@ const ask = Effect.fnUntraced(function* ({ org, id }: SessionRow, event: { reado
   return yield* router.ask(sessionAddress(org, id), { id: `host:${event.type}:${now}`, event, by: null })
 })
 
-/** States that hold no sandbox, or, failed, keep theirs for a person to decide. */
-const resting: ReadonlySet<string> = new Set(["pending", "paused", "failed", "stopped"])
-
 /** One look, one nudge: how many sessions and sandboxes are still to come to rest. */
 const settle = Effect.gen(function* () {
-  const sessions = yield* sessionsThat((status) => status !== "stopped")
-  const busy = sessions.filter(({ status }) => !resting.has(status))
+  const directory = yield* Directory
+  const busy = yield* directory.sessionsIn(busyStates, { limit: busyMax, after: null })
   const running = busy.filter(({ status }) => status === "running")
   yield* Effect.forEach(running, (row) => Effect.ignore(ask(row, { type: "pause", why: "shutdown" })), {
     concurrency: atOnce,
     discard: true
   })
-  const failed = new Set(sessions.filter(({ status }) => status === "failed").map(({ id }) => id))
   const sandboxes = yield* Effect.flatMap(Sandboxes, ({ list }) => list)
-  return busy.length + sandboxes.filter(({ sessionId }) => !failed.has(sessionId)).length
+  const holders = yield* Effect.forEach(sandboxes, ({ org, sessionId }) => directory.session(org, sessionId), {
+    concurrency: atOnce
+  })
+  return busy.length + holders.filter((holder) => holder?.status !== "failed").length
 })
 
 export const restAll = settle.pipe(
@@ -64,14 +55,19 @@ export const restAll = settle.pipe(
 /** The sessions that the last shutdown paused go on. */
 export const resumeAll = Effect.gen(function* () {
   const router = yield* Router
-  const paused = yield* sessionsThat((status) => status === "paused")
-  yield* Effect.forEach(
-    paused,
-    (row) =>
-      router.look(sessionAddress(row.org, row.id)).pipe(
-        Effect.flatMap((view) => (view?.context["reason"] === "shutdown" ? ask(row, { type: "resume" }) : Effect.void)),
-        Effect.ignore
-      ),
-    { concurrency: atOnce, discard: true }
-  )
+  const directory = yield* Directory
+  for (let after: string | null = null; ; ) {
+    const paused: ReadonlyArray<SessionRow> = yield* directory.sessionsIn(["paused"], { limit: pageRows, after })
+    yield* Effect.forEach(
+      paused,
+      (row) =>
+        router.look(sessionAddress(row.org, row.id)).pipe(
+          Effect.flatMap((view) => (view?.context["reason"] === "shutdown" ? ask(row, { type: "resume" }) : Effect.void)),
+          Effect.ignore
+        ),
+      { concurrency: atOnce, discard: true }
+    )
+    if (paused.length < pageRows) return
+    after = paused.at(-1)!.id
+  }
 })

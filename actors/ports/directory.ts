@@ -171,6 +171,11 @@ export class Directory extends Context.Service<
     readonly session: (org: string, id: string) => Result<SessionRow | null>
     /** Newest first. */
     readonly sessions: (org: string, query: SessionQuery) => Result<ReadonlyArray<SessionRow>>
+    /** Of every organisation, archived or not, oldest first: for a host that comes or goes. `after` is an id. */
+    readonly sessionsIn: (
+      statuses: ReadonlyArray<string>,
+      page: { readonly limit: number; readonly after: string | null }
+    ) => Result<ReadonlyArray<SessionRow>>
 
     /** Counted once for each `key` of its session, however often it is added. */
     readonly addModelCall: (call: ModelCall) => Result<void>

@@ -137,6 +137,13 @@ export const memoryDirectory = (state: JournalState = emptyJournal()): Directory
           .sort((a, b) => (a.id < b.id ? 1 : -1))
           .slice(0, limit)
       ),
+    sessionsIn: (statuses, { limit, after }) =>
+      Effect.sync(() =>
+        sessions()
+          .filter(({ id, status }) => statuses.includes(status) && (after === null || id > after))
+          .sort((a, b) => (a.id < b.id ? -1 : 1))
+          .slice(0, limit)
+      ),
 
     addModelCall: (call) =>
       Effect.sync(() => {

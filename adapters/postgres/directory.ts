@@ -159,6 +159,14 @@ const make = (sql: postgres.Sql): Directory["Service"] => {
         ${words.length === 0 ? sql`` : sql`and array_to_tsvector(string_to_array(words, ' ')) @@ ${beginnings(words)}::tsquery`}
         order by id desc limit ${limit}`
       ),
+    sessionsIn: (statuses, { limit, after }) =>
+      list(
+        () => sql<Array<SessionRow>>`
+        select ${session} from sessions
+        where status = any (select json_array_elements_text(${JSON.stringify(statuses)}::text::json))
+        ${after === null ? sql`` : sql`and id > ${after}`}
+        order by id limit ${limit}`
+      ),
 
     addModelCall: ({ org, sessionId, key, model, dialect, input, output, cached, estimated, status, ms }) =>
       call(true, async () => {

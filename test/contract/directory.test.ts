@@ -7,6 +7,7 @@ import * as postgresDirectory from "../../adapters/postgres/directory.ts"
 import { Postgres } from "../../adapters/postgres/pool.ts"
 import { testPostgres } from "../support/postgres.ts"
 import { DirectoryWorld, exerciseDirectory } from "./directory.ts"
+import { exerciseHosts } from "./directory-hosts.ts"
 
 const inMemory = Layer.unwrap(
   Effect.sync(() => {
@@ -44,5 +45,10 @@ const inPostgres = Layer.effect(
   )
 ).pipe(Layer.merge(postgresDirectory.layer), Layer.provide(testPostgres))
 
-exerciseDirectory("memory", inMemory)
-exerciseDirectory("postgres", inPostgres)
+for (const [name, world] of [
+  ["memory", inMemory],
+  ["postgres", inPostgres]
+] as const) {
+  exerciseDirectory(name, world)
+  exerciseHosts(name, world)
+}

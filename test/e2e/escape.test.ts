@@ -94,7 +94,7 @@ for (const isolation of ["bubblewrap", "util-linux"] as const) {
     it("gains nothing from a program that is setuid: no mount has them", async () => {
       const mounts = (await outcome("cat /proc/self/mountinfo")).split("\n")
       assert.ok(mounts.length > 5)
-      for (const mount of mounts) if (!/ \/dev(\/pts)? | - (devpts|proc) /.test(mount)) assert.match(mount, / \S*nosuid/, mount)
+      for (const mount of mounts) if (!/ \/dev(\/\w+)? | - proc /.test(mount)) assert.match(mount, / \S*nosuid/, mount)
       assert.equal(await outcome("grep -c 'NoNewPrivs:.1' /proc/self/status"), "1")
     })
 
@@ -224,6 +224,18 @@ for (const isolation of ["bubblewrap", "util-linux"] as const) {
       } finally {
         rmSync(victim, { recursive: true })
       }
+    })
+
+    it("ends its own daemon over its own socket, and is given another; nobody else notices", { timeout: 60_000 }, async () => {
+      const { other, one, server } = office
+      const seen = other.watcher.events.length
+      const ask = "curl -s -m 5 --unix-socket /run/proliferate/daemon.sock"
+      assert.match((await other.terminal(`${ask} http://daemon/v1/health`)).text, /daemonId/)
+      await other.terminal(`${ask} -X POST -H 'content-type: application/json' -d '{}' http://daemon/v1/shutdown`).catch(() => {})
+      await other.watcher.until("an agent", ({ seq, kind }) => seq > seen && kind === "agent.ready", 60_000)
+      assert.equal((await other.terminal("echo back again")).text, "back again")
+      assert.equal(server.process.exitCode, null)
+      assert.ok((await office.call("GET", `/v1/sessions/${one.sessionId}`)).id)
     })
 
     it("ends itself and nobody else when it ends all that it can", { timeout: 60_000 }, async () => {

@@ -4,7 +4,8 @@
  *   serve   provisions a sandbox for KEY, tells its id and goes on until it is killed
  *   open    provisions and destroys one, and tells how that went
  *   ask     tells what KEY, a shell command, says in one
- *   fill    the same, once the disk has been filled behind its back
+ *   crowd   fills the disk from inside one, and tells what becomes of it, of another, and of another when there is space again
+ *   fill    as open, once the disk has been filled behind its back
  *   play    plays the contract's stories and tells of each how it ended
  *   tidy    opens, and tells when nothing is left in the trash
  */
@@ -60,6 +61,19 @@ const filled = Effect.sync(() => {
   }
 })
 
+const crowd = Effect.gen(function* () {
+  const sandboxes = yield* Sandboxes
+  const { sandboxId } = yield* provisioned
+  const another = sandboxes.provision({ key: "another", org: "org_b", sessionId: "ses_another", snapshotId: null })
+  const { stderr } = yield* shell(sandboxes, sandboxId, "cat /dev/zero > /workspace/full")
+  const status = yield* sandboxes.status(sandboxId)
+  const refusal = yield* Effect.flip(another)
+  yield* shell(sandboxes, sandboxId, "rm /workspace/full")
+  const { sandboxId: later } = yield* another
+  for (const id of [sandboxId, later]) yield* sandboxes.destroy(id)
+  tell({ stderr, status, reason: refusal.reason, message: refusal.message })
+})
+
 const tidy = Effect.sync(() => readdirSync(join(dataDir, "trash")).length).pipe(
   Effect.repeat({ until: (left) => left === 0, schedule: Schedule.spaced("20 millis") }),
   Effect.timeout("20 seconds"),
@@ -78,6 +92,7 @@ const deeds: Record<string, Effect.Effect<unknown, unknown, Sandboxes>> = {
   serve,
   open,
   ask,
+  crowd,
   fill: Effect.andThen(filled, open),
   tidy
 }

@@ -41,6 +41,8 @@ export interface World {
 
 export interface Life {
   readonly save: (record: SandboxRecord) => Effect.Effect<void, SandboxError>
+  /** `quota` when the disk has too little left for another sandbox. */
+  readonly spare: Effect.Effect<void, SandboxError>
   readonly living: (record: SandboxRecord) => Effect.Effect<Living | null, SandboxError>
   /** From stopped to a daemon that answers. On failure everything that was started is dead again. */
   readonly start: (record: SandboxRecord) => Effect.Effect<SandboxRecord, SandboxError>
@@ -172,5 +174,5 @@ export const makeLife = (world: World): Life => {
     yield* trash.throwAway(place.run(sandboxId).directory)
   })
 
-  return { save, living, start, awaitDaemon, openProxy, halt, remove }
+  return { save, spare, living, start, awaitDaemon, openProxy, halt, remove }
 }

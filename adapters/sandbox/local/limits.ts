@@ -27,8 +27,11 @@ export const fileBytesMax = 8 * GiB
 export const freeBytesMin = 512 * MiB
 /** Clamped to what this process may have itself. */
 export const filesOpenMax = 16_384
-/** Each of /tmp, /var/tmp and /dev/shm, which lie in memory: as much as a build needs, and counted by the control group. */
-export const tmpBytesMax = 2 * GiB
+/**
+ * Each of /tmp, /var/tmp and /dev/shm, which lie in memory and are counted with it: a quarter, so that all three full leave the
+ * processes enough, and who fills them hears that they are full instead of being killed.
+ */
+export const tmpBytesMax = (memoryBytesMax: number) => Math.floor(memoryBytesMax / 4)
 /** The same where no control group counts it. */
 export const tmpUncountedBytesMax = 256 * MiB
 /** Processor time of one sandbox: with more than two processors one stays free of it, for the server. */

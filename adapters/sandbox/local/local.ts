@@ -87,7 +87,7 @@ const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) 
     command,
     rlimits: { fileBytesMax, processesMax },
     isFiltered: filter !== null,
-    tmpBytesMax: cgroups.countsMemory ? limits.tmpBytesMax : limits.tmpUncountedBytesMax,
+    tmpBytesMax: cgroups.countsMemory ? limits.tmpBytesMax(memoryBytesMax) : limits.tmpUncountedBytesMax,
     cgroups,
     layers,
     trash,
@@ -136,6 +136,7 @@ const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) 
   })
 
   const create = Effect.fnUntraced(function* (record: Omit<SandboxRecord, "layers">, snapshotId: string | null) {
+    yield* life.spare
     // Left by a crash before the record was written.
     yield* life.remove(record.sandboxId)
     yield* layers.withStack(snapshotId, (stack) =>
