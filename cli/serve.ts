@@ -11,12 +11,14 @@ import { join, resolve } from "node:path"
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Console, Effect, Layer, Logger, Redacted, Stream } from "effect"
 import { ProxyRoutes } from "../actors/ports/proxy.ts"
+import { PullRequests } from "../actors/ports/pull-requests.ts"
 import { Sandboxes } from "../actors/ports/sandboxes.ts"
 import { Access } from "../actors/services/access.ts"
 import { Configurations } from "../actors/services/configurations.ts"
 import { Inspection } from "../actors/services/inspection.ts"
 import { Installations } from "../actors/services/installations.ts"
 import { People } from "../actors/services/people.ts"
+import { Proposals } from "../actors/services/pull-requests.ts"
 import { Repositories } from "../actors/services/repositories.ts"
 import { Sessions } from "../actors/services/sessions.ts"
 import { SessionWork } from "../actors/services/work.ts"
@@ -91,6 +93,9 @@ const program = Effect.gen(function* () {
     Layer.provideMerge(hands)
   )
   const relay = ModelRelay.layer({ tokensMax }).pipe(Layer.provide([access, models]))
+  // No host of pull requests is connected yet: who asks for one is told how to open it by hand.
+  const noHosts = Layer.succeed(PullRequests, PullRequests.of({ hostOf: () => null }))
+  const proposals = Proposals.layer.pipe(Layer.provide([noHosts, repositories]))
   const services = Layer.mergeAll(
     access,
     relay,
@@ -98,6 +103,7 @@ const program = Effect.gen(function* () {
     Configurations.layer,
     Sessions.layer,
     SessionWork.layer,
+    proposals,
     Installations.layer,
     Inspection.layer,
     repositories

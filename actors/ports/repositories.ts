@@ -13,10 +13,17 @@ export class RepositoryError extends Schema.TaggedError<RepositoryError>()("Repo
 export class RepositoryProbe extends Context.Service<
   RepositoryProbe,
   {
-    /** Answers within 15 s. `defaultBranch` is null where HEAD names none. The credential is a token or `user:password`. */
+    /** Answers within 15 s. `defaultBranch` is null where HEAD names none; `commits` are those that its branches lead to. The credential is a token or `user:password`. */
     readonly probe: (
       location: string,
       credential: Redacted.Redacted<string> | null
-    ) => Effect.Effect<{ readonly defaultBranch: string | null; readonly branches: ReadonlySet<string> }, RepositoryError>
+    ) => Effect.Effect<
+      {
+        readonly defaultBranch: string | null
+        readonly branches: ReadonlySet<string>
+        readonly commits: ReadonlyMap<string, string>
+      },
+      RepositoryError
+    >
   }
 >()("proliferate/actors/ports/RepositoryProbe") {}

@@ -38,6 +38,7 @@ export const verbs = {
   "sessions.create": "member",
   "session.read": "viewer",
   "session.rename": "member",
+  "session.propose": "member",
   "session.archive": "member",
   "session.unarchive": "member",
   "session.switch": "member",

@@ -11,6 +11,9 @@ export class WorkspaceError extends Schema.TaggedError<WorkspaceError>()("Worksp
   message: Schema.String
 }) {}
 
+/** The branch that a session's work is committed on. */
+export const workBranchOf = (sessionId: string): string => `proliferate/${sessionId.slice(-8)}`
+
 export class Workspaces extends Context.Service<
   Workspaces,
   {
@@ -46,7 +49,7 @@ export class Workspaces extends Context.Service<
             const owner = session?.owner ? (yield* directory.users(org)).find(({ id }) => id === session.owner) : undefined
             return {
               repositories,
-              workBranch: `proliferate/${sessionId.slice(-8)}`,
+              workBranch: workBranchOf(sessionId),
               author: { name: owner?.name ?? "proliferate", email: owner?.email ?? "agent@proliferate.invalid" }
             }
           },

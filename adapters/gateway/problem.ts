@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import type { CredentialError } from "../../actors/ports/credentials.ts"
 import type { DaemonError } from "../../actors/ports/daemons.ts"
 import type { DirectoryError } from "../../actors/ports/directory.ts"
+import type { PullRequestError } from "../../actors/ports/pull-requests.ts"
 import type { RepositoryError } from "../../actors/ports/repositories.ts"
 import type { ServiceError } from "../../actors/services/error.ts"
 import type { FeedError } from "../../runtime/feed.ts"
@@ -26,6 +27,7 @@ export type Failure =
   | JournalError
   | DaemonError
   | RepositoryError
+  | PullRequestError
   | CredentialError
 
 export interface Refusal {
@@ -119,6 +121,8 @@ export const refusalOf = (failure: Failure): Refusal => {
         : refusal("unavailable", `the sandbox does not answer as it should: ${failure.message}`)
     case "RepositoryError":
       return refusal(failure.reason === "unusable" ? "unavailable" : "reference", failure.message)
+    case "PullRequestError":
+      return refusal(failure.reason === "unreachable" ? "unavailable" : "reference", failure.message)
     case "CredentialError":
       return refusal("unavailable", failure.message)
   }

@@ -8,13 +8,23 @@ import { Configurations, NewConfiguration } from "../../actors/services/configur
 import { Inspection } from "../../actors/services/inspection.ts"
 import { Installations } from "../../actors/services/installations.ts"
 import { NewOrganisation, NewToken, NewUser, People } from "../../actors/services/people.ts"
+import { NewPullRequest, Proposals } from "../../actors/services/pull-requests.ts"
 import { NewRepository, Repositories } from "../../actors/services/repositories.ts"
 import { NewPrompt, NewSession, Renamed, Sessions, Switched } from "../../actors/services/sessions.ts"
 import { Id } from "../../actors/services/words.ts"
 import { SessionWork, WorkOf } from "../../actors/services/work.ts"
 import { type Failure, HttpError } from "./problem.ts"
 
-export type Services = Access | People | Repositories | Configurations | Sessions | SessionWork | Inspection | Installations
+export type Services =
+  | Access
+  | People
+  | Repositories
+  | Configurations
+  | Sessions
+  | SessionWork
+  | Proposals
+  | Inspection
+  | Installations
 
 export interface Reply {
   readonly status: number
@@ -228,6 +238,14 @@ export const routes: ReadonlyArray<Route> = [
     query: Offset,
     run: ({ pass, params, query: { offset = 0 } }) =>
       SessionWork.use((work) => work.piece(pass, params["workId"]!, offset)).pipe(Effect.map(ok))
+  }),
+  on("POST", "/v1/sessions/:id/pull-request", {
+    verb: "session.propose",
+    body: NewPullRequest,
+    run: ({ pass, body }) =>
+      Proposals.use((proposals) => proposals.open(pass, body)).pipe(
+        Effect.map((opened) => (opened.existed ? ok(opened) : created(opened)))
+      )
   }),
   on("GET", "/v1/sessions/:id/events", {
     verb: "session.read",

@@ -159,16 +159,16 @@ const probe = Effect.fn("RepositoryProbe.probe")(function* (location: string, cr
   if (location.startsWith("/")) yield* mustBeThere(location)
   const said = yield* listed(location, credential)
   if (said.code !== 0) return yield* asError(location, said, credential !== null)
-  const branches = new Set<string>()
+  const commits = new Map<string, string>()
   let defaultBranch: string | null = null
   for (const line of said.out.split("\n")) {
     const [, head] = /^ref: refs\/heads\/(.+)\tHEAD$/.exec(line) ?? []
-    const [, branch] = /^[0-9a-f]{40,64}\trefs\/heads\/(.+)$/.exec(line) ?? []
+    const [, commit, branch] = /^([0-9a-f]{40,64})\trefs\/heads\/(.+)$/.exec(line) ?? []
     if (head !== undefined) defaultBranch = head
-    if (branch !== undefined) branches.add(branch)
+    if (branch !== undefined) commits.set(branch, commit!)
   }
-  if (branches.size === 0) return yield* failure("empty", `${location} is empty: push a first commit, then add it again`)
-  return { defaultBranch, branches }
+  if (commits.size === 0) return yield* failure("empty", `${location} is empty: push a first commit, then add it again`)
+  return { defaultBranch, branches: new Set(commits.keys()), commits }
 })
 
 export const layer: Layer.Layer<RepositoryProbe> = Layer.succeed(RepositoryProbe, RepositoryProbe.of({ probe }))

@@ -8,6 +8,7 @@ import { interrupt, pause, resume, start, stop } from "./sessions/lifecycle.ts"
 import { list, show } from "./sessions/list.ts"
 import { logs } from "./sessions/logs.ts"
 import { model } from "./sessions/model.ts"
+import { pr } from "./sessions/pr.ts"
 import { prompt } from "./sessions/prompt.ts"
 import { pull } from "./sessions/pull.ts"
 
@@ -31,7 +32,8 @@ export const sessions = Command.make("sessions").pipe(
     unarchive,
     logs,
     diff,
-    pull
+    pull,
+    pr
   ]),
   Command.withExamples([
     {

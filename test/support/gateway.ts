@@ -9,12 +9,14 @@ import { join } from "node:path"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { Daemons } from "../../actors/ports/daemons.ts"
 import { Directory, type Role } from "../../actors/ports/directory.ts"
+import { PullRequests } from "../../actors/ports/pull-requests.ts"
 import { Sandboxes } from "../../actors/ports/sandboxes.ts"
 import { Access } from "../../actors/services/access.ts"
 import { Configurations } from "../../actors/services/configurations.ts"
 import { Inspection } from "../../actors/services/inspection.ts"
 import { Installations } from "../../actors/services/installations.ts"
 import { type IssuedToken, People } from "../../actors/services/people.ts"
+import { Proposals } from "../../actors/services/pull-requests.ts"
 import { Repositories } from "../../actors/services/repositories.ts"
 import { Sessions } from "../../actors/services/sessions.ts"
 import { SessionWork } from "../../actors/services/work.ts"
@@ -102,9 +104,11 @@ export interface GatewayTest {
   readonly transport?: Transport
   /** What befalls the journal. */
   readonly disturb?: Disturb
+  /** Who hosts pull requests of a repository; nobody, as in the product today, if not given. */
+  readonly hosts?: PullRequests["Service"]["hostOf"]
 }
 
-const layerOf = (directory: string, { port = 0, transport, disturb }: GatewayTest) => {
+const layerOf = (directory: string, { port = 0, transport, disturb, hosts = () => null }: GatewayTest) => {
   const state = emptyJournal()
   const records = Layer.mergeAll(MemoryJournal.layer(state, disturb), MemoryFeed.layer(), MemoryDirectory.layer(state))
   const repositories = Repositories.layer.pipe(
@@ -116,6 +120,10 @@ const layerOf = (directory: string, { port = 0, transport, disturb }: GatewayTes
     Configurations.layer,
     Sessions.layer,
     SessionWork.layer,
+    Proposals.layer.pipe(
+      Layer.provide(Layer.succeed(PullRequests, PullRequests.of({ hostOf: hosts }))),
+      Layer.provide(repositories)
+    ),
     Installations.layer,
     Inspection.layer,
     repositories
