@@ -10,6 +10,7 @@ import manifest from "../package.json" with { type: "json" }
 import { actor } from "./commands/actor.ts"
 import { agent } from "./commands/agent.ts"
 import { agents } from "./commands/agents.ts"
+import { asFlag, completion } from "./commands/completion.ts"
 import { configurations } from "./commands/configurations.ts"
 import { daemon } from "./commands/daemon.ts"
 import { doctor } from "./commands/doctor.ts"
@@ -41,6 +42,7 @@ const root = Command.make("proliferate").pipe(
     tokens,
     actor,
     machines,
+    completion,
     daemon,
     agent
   ]),
@@ -107,7 +109,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error
 })
 
-Command.runWith(root, { version: manifest.version })(asked).pipe(
+Command.runWith(root, { version: manifest.version })(asFlag(asked)).pipe(
   Effect.provideService(CliOutput.Presenter, presenter),
   Effect.provideService(
     CliConfig.CliConfig,

@@ -38,7 +38,13 @@ it("teaches every command: what it is for, its flags, and examples where its nam
     "actor history",
     "actor release",
     "machines list",
-    "machines render"
+    "machines render",
+    "completion",
+    "sessions rename",
+    "sessions archive",
+    "sessions unarchive",
+    "sessions pull",
+    "sessions pr"
   ])
     expect(names).toContain(name)
   // The daemon and the scripted agent are for hosts, not for people.
