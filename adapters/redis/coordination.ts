@@ -134,5 +134,9 @@ const redisServer = Effect.fnUntraced(function* (url: string) {
 export const layer = (url: string): Layer.Layer<Coordination, RedisUrlError> =>
   Layer.effect(
     Coordination,
-    Effect.map(redisServer(url), (server) => sharedCoordination("Redis at REDIS_URL", server))
+    redisServer(url).pipe(
+      Effect.map((server) => sharedCoordination("Redis at REDIS_URL", server)),
+      // Says at the start already if nobody answers.
+      Effect.tap(({ present }) => present("leases"))
+    )
   )

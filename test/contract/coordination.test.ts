@@ -85,6 +85,19 @@ describe(`a Redis of our own${noRedisBinary === null ? "" : ` (${noRedisBinary})
 })
 
 describe("a REDIS_URL", () => {
+  it.live("where nobody answers keeps no server from starting", () =>
+    Effect.gen(function* () {
+      const { port, turn } = yield* relayTo({ host: "127.0.0.1", port: 1 })
+      yield* turn("gone")
+      const { name, take } = yield* serverOf(RedisCoordination.layer(`redis://127.0.0.1:${port}`)).pipe(
+        Effect.timeout("10 seconds")
+      )
+      assert.strictEqual(name, "Redis at REDIS_URL")
+      assert.strictEqual(yield* take("key", { burst: 1, perSecond: 0.001 }), 0)
+      assert.isAbove(yield* take("key", { burst: 1, perSecond: 0.001 }), 0)
+    })
+  )
+
   for (const url of ["nonsense", "http://127.0.0.1:6379", "redis://user:secret@127.0.0.1:6379/first", "redis:///0"]) {
     it.effect(`that cannot be used is refused by its name, and not repeated: ${url}`, () =>
       Effect.gen(function* () {
