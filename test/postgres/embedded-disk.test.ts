@@ -58,36 +58,43 @@ describe.skipIf(!canMount)("on a disk of 64 MB (needs root, to mount one)", () =
     })
   )
 
-  it.live("comes back by itself when the disk was filled while it ran, with all that was committed", () =>
-    Effect.gen(function* () {
-      const directory = yield* smallDisk
-      const embedded = yield* startEmbedded({ dataDir: join(directory, "data") })
-      const first = embedded.pid
-      const { sql } = yield* connect(embedded.url)
-      yield* Effect.promise(() => sql`create table kept (n int primary key, text text)`)
-      // Rows find space, but no segment of the log does: each write asks for one, and without it the server cannot go on.
-      const free = fill(directory, 2)
-      let acknowledged = 0
-      const writeFails = async () => {
-        try {
-          await sql`insert into kept values (${acknowledged + 1}, ${"x".repeat(1_000)})`
-          acknowledged++
-          await sql`select pg_switch_wal()`
-          return false
-        } catch {
-          return true
+  // Each try to start it recovers from its log until it finds no space, which takes seconds on a busy machine, and the pauses
+  // between tries grow to 2 s: several may go by before one comes after the disk has space.
+  const triesS = 60
+  it.live(
+    "comes back by itself when the disk was filled while it ran, with all that was committed",
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* smallDisk
+        const embedded = yield* startEmbedded({ dataDir: join(directory, "data") })
+        const first = embedded.pid
+        const { sql } = yield* connect(embedded.url)
+        yield* Effect.promise(() => sql`create table kept (n int primary key, text text)`)
+        // Rows find space, but no segment of the log does: each write asks for one, and without it the server cannot go on.
+        const free = fill(directory, 2)
+        let acknowledged = 0
+        const writeFails = async () => {
+          try {
+            await sql`insert into kept values (${acknowledged + 1}, ${"x".repeat(1_000)})`
+            acknowledged++
+            await sql`select pg_switch_wal()`
+            return false
+          } catch {
+            return true
+          }
         }
-      }
-      yield* eventually("a write fails", writeFails)
-      assert.isAbove(acknowledged, 0)
-      yield* eventually("the server has given up and another is tried", () => embedded.pid !== first)
-      free()
-      yield* eventually("a write is done", () =>
-        sql`insert into kept values (-1, '') on conflict do nothing`.then(() => true).catch(() => false)
-      )
-      const [row] = yield* Effect.promise(() => sql`select count(*)::int as kept from kept where n between 1 and ${acknowledged}`)
-      assert.strictEqual(row!.kept, acknowledged)
-    })
+        yield* eventually("a write fails", writeFails, triesS)
+        assert.isAbove(acknowledged, 0)
+        yield* eventually("the server has given up and another is tried", () => embedded.pid !== first, triesS)
+        free()
+        const writeIsDone = () => sql`insert into kept values (-1, '') on conflict do nothing`.then(() => true).catch(() => false)
+        yield* eventually("a write is done", writeIsDone, triesS)
+        const [row] = yield* Effect.promise(
+          () => sql`select count(*)::int as kept from kept where n between 1 and ${acknowledged}`
+        )
+        assert.strictEqual(row!.kept, acknowledged)
+      }),
+    4 * triesS * 1_000
   )
 
   it.live("refuses a disk that is mounted read-only", () =>

@@ -90,11 +90,14 @@ export const otherServer = (dataDir: string, { through = [], nodeOptions = [], e
       )
   )
 
-/** Waits for what becomes true by itself, 15 s at most. */
-export const eventually = (what: string, isSo: () => boolean | Promise<boolean>) =>
+/** Waits for what becomes true by itself, 15 s at most unless it says why it may take longer. */
+export const eventually = (what: string, isSo: () => boolean | Promise<boolean>, limitS = 15) =>
   Effect.promise(async () => isSo()).pipe(
     Effect.repeat({ until: (so) => so, schedule: Schedule.spaced("20 millis") }),
-    Effect.timeoutOrElse({ duration: "15 seconds", orElse: () => Effect.die(new Error(`still not so after 15 s: ${what}`)) })
+    Effect.timeoutOrElse({
+      duration: limitS * 1_000,
+      orElse: () => Effect.die(new Error(`still not so after ${limitS} s: ${what}`))
+    })
   )
 
 export const isGone = (pid: number): boolean => startOf(pid) === null
