@@ -1,6 +1,6 @@
 /** Binds the session machine to its sandbox, its daemon and its agent. No decisions here: see machines/session.ts. */
 import { Clock, Effect, Option, Schedule } from "effect"
-import type { SessionCommands } from "../machines/session/context.ts"
+import type { Attachment, SessionCommands } from "../machines/session/context.ts"
 import { SessionEvent, type SessionFact, SessionRequest } from "../machines/session/events.ts"
 import { sessionMachine, statusOf, whyNot } from "../machines/session.ts"
 import { type Candidate, chooseSnapshot } from "../machines/snapshots.ts"
@@ -8,11 +8,12 @@ import { type ActorDefinition, type Hand, NotYet } from "../runtime/actor.ts"
 import type { Address } from "../runtime/address.ts"
 import { holdLink } from "./link.ts"
 import { Agents } from "./ports/agents.ts"
+import { type AttachmentError, Attachments, pieceBytesMax } from "./ports/attachments.ts"
 import { type DaemonError, Daemons } from "./ports/daemons.ts"
 import { type SandboxError, Sandboxes } from "./ports/sandboxes.ts"
 import { Workspaces } from "./services/workspaces.ts"
 
-type Hands = Sandboxes | Daemons | Agents | Workspaces
+type Hands = Sandboxes | Daemons | Agents | Workspaces | Attachments
 type ParamsOf<Name extends keyof SessionCommands> = Parameters<SessionCommands[Name]>[1]
 type SessionHands = {
   readonly [Name in keyof SessionCommands]: Hand<ParamsOf<Name>, Hands> &
@@ -21,7 +22,7 @@ type SessionHands = {
 
 /** A daemon that does not answer at once may be starting, or its link may be down for a moment: 8 tries within 20 s. */
 const patiently = {
-  while: ({ reason }: DaemonError) => reason === "unreachable",
+  while: ({ reason }: DaemonError | AttachmentError) => reason === "unreachable",
   schedule: Schedule.max([Schedule.spaced(2_500), Schedule.recurs(7)])
 }
 
@@ -55,7 +56,7 @@ const commands: SessionHands = {
         nowMs: yield* Clock.currentTimeMillis
       })
       const { sandboxId } = yield* sandboxes.provision({ key, org, sessionId: id, snapshotId: chosen })
-      const lost = ignored.map(({ because }) => `It started empty: of its snapshot, ${because}.`)
+      const lost = ignored.map(({ because }) => `it started empty: its snapshot cannot be used, since ${because}`)
       const message = lost.length === 0 ? {} : { message: lost.join(" ") }
       return { type: "sandbox.ready" as const, boot, sandboxId, stateLost: lost.length > 0, ...message }
     }).pipe(
@@ -102,15 +103,21 @@ const commands: SessionHands = {
       })
     ),
 
-  startTurn: ({ boot, sandboxId, turnId, text, model = null }) =>
+  startTurn: ({ boot, sandboxId, turnId, text, model = null, attachments = [] }, _key, { org, id }: Address) =>
     Effect.gen(function* () {
-      const daemons = yield* Daemons
+      const [daemons, store] = [yield* Daemons, yield* Attachments]
+      for (const { id: attachment, name, bytes } of attachments)
+        for (let offset = 0; offset < bytes; offset += pieceBytesMax) {
+          const data = yield* store.read({ org, sessionId: id }, attachment, offset, pieceBytesMax)
+          yield* daemons.putFile(sandboxId, { turnId, name, offset, data })
+        }
       // It was started with the model of its time; this costs nothing where that is the session's still.
       if (model !== null) yield* daemons.useModel(sandboxId, { boot, model })
-      yield* daemons.startTurn(sandboxId, { boot, turnId, text })
+      const files = attachments.map(({ name, type }: Attachment) => ({ name, type }))
+      yield* daemons.startTurn(sandboxId, { boot, turnId, text, ...(files.length > 0 && { files }) })
     }).pipe(
       Effect.retry(patiently),
-      Effect.catchTag("DaemonError", ({ reason, message }) =>
+      Effect.catchTag(["DaemonError", "AttachmentError"], ({ reason, message }) =>
         Effect.succeed({ type: "turn.failed" as const, turnId, reason, message })
       )
     ),

@@ -21,10 +21,12 @@ import { People } from "../actors/services/people.ts"
 import { Proposals } from "../actors/services/pull-requests.ts"
 import { Repositories } from "../actors/services/repositories.ts"
 import { Sessions } from "../actors/services/sessions.ts"
+import { Uploads } from "../actors/services/uploads.ts"
 import { SessionWork } from "../actors/services/work.ts"
 import { Workspaces } from "../actors/services/workspaces.ts"
 import { sessionActor } from "../actors/session.ts"
 import * as AgentTable from "../adapters/agent/agents.ts"
+import * as AttachmentFiles from "../adapters/attachments/files.ts"
 import * as DaemonClient from "../adapters/daemon/client.ts"
 import { Api } from "../adapters/gateway/http.ts"
 import { Gateway } from "../adapters/gateway/server.ts"
@@ -81,10 +83,12 @@ const program = Effect.gen(function* () {
       Effect.succeed(AgentTable.layer({ directory: agentsDir, file: join(dataDir, "agents.json"), tokenOf }))
     )
   ).pipe(Layer.provide([access, models]))
-  const hands = Layer.mergeAll(DaemonClient.layer, agents, Workspaces.layer).pipe(
-    Layer.provideMerge(yield* sandboxesOf(given, hostKey, agentsDir)),
-    Layer.provide(proxy.layer)
-  )
+  const hands = Layer.mergeAll(
+    DaemonClient.layer,
+    agents,
+    Workspaces.layer,
+    AttachmentFiles.layer(join(dataDir, "attachments"))
+  ).pipe(Layer.provideMerge(yield* sandboxesOf(given, hostKey, agentsDir)), Layer.provide(proxy.layer))
   const alone = coordination === "postgres" ? PostgresCoordination.layer : LocalCoordination.layer
   const coordinated = redisUrl === null ? alone : RedisCoordination.layer(Redacted.value(redisUrl))
   const actors = localRouter([sessionActor]).pipe(
@@ -105,6 +109,7 @@ const program = Effect.gen(function* () {
     SessionWork.layer,
     proposals,
     Installations.layer,
+    Uploads.layer,
     Inspection.layer,
     repositories
   )

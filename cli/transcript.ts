@@ -77,6 +77,7 @@ export const transcript = ({ paint, columns }: { readonly paint: Paint; readonly
   /** The message or thought that the next piece may continue. */
   let open: string | null = null
   let hasHeader = false
+  let title = ""
   let commands = ""
   let state = ""
   let planned: ReadonlyArray<{ readonly status: string; readonly content: string }> = []
@@ -164,7 +165,14 @@ export const transcript = ({ paint, columns }: { readonly paint: Paint; readonly
     const { body, kind } = heard
     switch (kind) {
       case "prompt":
-        return line(`\n${paint(["bold", "cyan"], "❯")} ${paint("bold", clean(text(body, "text")).replace(/\n/g, `\n${margin}`))}`)
+        return line(
+          `\n${paint(["bold", "cyan"], "❯")} ${paint("bold", clean(text(body, "text")).replace(/\n/g, `\n${margin}`))}${list(
+            body,
+            "attachments"
+          )
+            .map((file) => `\n${margin}${paint("dim", `attached: ${lineOf(text(file, "name"))}`)}`)
+            .join("")}`
+        )
       case "message":
         return words(heard, false)
       case "thought":
@@ -200,7 +208,9 @@ export const transcript = ({ paint, columns }: { readonly paint: Paint; readonly
         return waiting > 0 && turnStartedAt > 0 ? dim(`· ${waiting} prompt${waiting === 1 ? "" : "s"} waiting`) : ""
       }
       case "title":
-        return dim(`· now called ${lineOf(text(body, "title"))}`)
+        if (text(body, "title") === title) return ""
+        title = text(body, "title")
+        return dim(`· now called ${lineOf(title)}`)
       case "snapshot":
         return dim(`· snapshot ${lineOf(text(body, "snapshotId"))} saved`)
       case "state.lost":
@@ -248,7 +258,8 @@ export const transcript = ({ paint, columns }: { readonly paint: Paint; readonly
       case "welcome": {
         if (hasHeader) return ""
         hasHeader = true
-        const { id, title, status, agent, reason } = frame.session
+        const { id, status, agent, reason } = frame.session
+        title = frame.session.title
         const why = reason === null ? "" : `: ${lineOf(reason)}`
         return line(
           `${paint("bold", lineOf(title) || "untitled")}  ${paint("dim", `${id} · ${status}${why} · agent ${lineOf(agent)}`)}`

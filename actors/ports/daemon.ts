@@ -6,6 +6,7 @@
  *   POST /v1/workspace  Workspace  → WorkspaceReady     clones or refreshes; returns when done; same boot, same answer
  *   POST /v1/agent      StartAgent → AgentReady         starts or finds this boot's agent
  *   POST /v1/model      UseModel   → 200 {}             nothing to do if it has it; an agent that cannot switch is started anew
+ *   POST /v1/files      PutFile    → 200 {}             a piece of a file for a turn; the same again is the same
  *   POST /v1/turns      StartTurn  → 202 {}             returns at once; a known turnId is not started again
  *   POST /v1/turns/:turnId/cancel  → 202 {}
  *   POST /v1/questions/:questionId Answer → 202 {}
@@ -92,7 +93,21 @@ export const AgentReady = Schema.Struct({
 })
 
 export const UseModel = Schema.Struct({ boot: Schema.Int, model: Schema.String })
-export const StartTurn = Schema.Struct({ boot: Schema.Int, turnId: Schema.String, text: Schema.String })
+/** Bytes of a file for a turn that is about to start. */
+export const PutFile = Schema.Struct({
+  turnId: Schema.String,
+  name: Schema.String,
+  offset: Schema.Int,
+  data: Schema.Uint8ArrayFromBase64
+})
+export const TurnFile = Schema.Struct({ name: Schema.String, type: Schema.String })
+export const StartTurn = Schema.Struct({
+  boot: Schema.Int,
+  turnId: Schema.String,
+  text: Schema.String,
+  /** Put there before. */
+  files: Schema.optionalKey(Schema.Array(TurnFile))
+})
 /** `daemonId`: whose numbers these are, so that a late acknowledgement never frees what a newer daemon has not told yet. */
 export const Ack = Schema.Struct({ daemonId: Schema.String, seq: Schema.Int })
 /** Null: cancelled, nobody answered. */

@@ -9,6 +9,7 @@ import type {
   ExecResult,
   Gather,
   Health,
+  PutFile,
   StartAgent,
   StartTurn,
   UseModel,
@@ -41,6 +42,7 @@ export class Daemons extends Context.Service<
     readonly startAgent: (sandboxId: string, agent: typeof StartAgent.Type) => Effect.Effect<typeof AgentReady.Type, DaemonError>
     /** Up to 60 s: an agent that cannot switch is started anew, with its conversation. */
     readonly useModel: (sandboxId: string, use: typeof UseModel.Type) => Effect.Effect<void, DaemonError>
+    readonly putFile: (sandboxId: string, file: typeof PutFile.Type) => Effect.Effect<void, DaemonError>
     readonly startTurn: (sandboxId: string, turn: typeof StartTurn.Type) => Effect.Effect<void, DaemonError>
     readonly cancelTurn: (sandboxId: string, turnId: string) => Effect.Effect<void, DaemonError>
     readonly answer: (sandboxId: string, questionId: string, answer: typeof Answer.Type) => Effect.Effect<void, DaemonError>

@@ -73,6 +73,8 @@ export const layer: Layer.Layer<Daemons, never, Sandboxes> = Layer.effect(
       prepare: (sandboxId, workspace) => post(sandboxId, "/v1/workspace", workspaceMs, workspace, WorkspaceReady),
       startAgent: (sandboxId, agent) => post(sandboxId, "/v1/agent", agentMs, agent, AgentReady),
       useModel: (sandboxId, use) => tell(sandboxId, "/v1/model", use, agentMs),
+      putFile: (sandboxId, { data, ...file }) =>
+        tell(sandboxId, "/v1/files", { ...file, data: Buffer.from(data).toString("base64") }),
       startTurn: (sandboxId, turn) => tell(sandboxId, "/v1/turns", turn),
       cancelTurn: (sandboxId, turnId) => tell(sandboxId, `/v1/turns/${encodeURIComponent(turnId)}/cancel`),
       answer: (sandboxId, questionId, answer) => tell(sandboxId, `/v1/questions/${encodeURIComponent(questionId)}`, answer),

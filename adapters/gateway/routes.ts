@@ -10,7 +10,8 @@ import { Installations } from "../../actors/services/installations.ts"
 import { NewOrganisation, NewToken, NewUser, People } from "../../actors/services/people.ts"
 import { NewPullRequest, Proposals } from "../../actors/services/pull-requests.ts"
 import { NewRepository, Repositories } from "../../actors/services/repositories.ts"
-import { NewPrompt, NewSession, Renamed, Sessions, Switched } from "../../actors/services/sessions.ts"
+import { FurtherPrompt, NewSession, Renamed, Sessions, Switched } from "../../actors/services/sessions.ts"
+import { Piece, Uploads } from "../../actors/services/uploads.ts"
 import { Id } from "../../actors/services/words.ts"
 import { SessionWork, WorkOf } from "../../actors/services/work.ts"
 import { type Failure, HttpError } from "./problem.ts"
@@ -25,6 +26,7 @@ export type Services =
   | Proposals
   | Inspection
   | Installations
+  | Uploads
 
 export interface Reply {
   readonly status: number
@@ -208,9 +210,14 @@ export const routes: ReadonlyArray<Route> = [
   }),
   on("POST", "/v1/sessions/:id/prompts", {
     verb: "session.prompt",
-    body: NewPrompt,
+    body: FurtherPrompt,
     run: ({ pass, body, key }) =>
       Sessions.use((sessions) => sessions.prompt(pass, key === null ? body : { id: key, ...body })).pipe(Effect.map(accepted))
+  }),
+  on("POST", "/v1/sessions/:id/attachments", {
+    verb: "session.prompt",
+    body: Piece,
+    run: ({ pass, body }) => Uploads.use((uploads) => uploads.put(pass, body)).pipe(Effect.map(ok))
   }),
   on("DELETE", "/v1/sessions/:id/prompts/:promptId", {
     verb: "session.unqueue",

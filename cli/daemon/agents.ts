@@ -11,6 +11,7 @@ import type { AgentReady, StartAgent, StartTurn, UseModel } from "../../actors/p
 import { spawnAgent } from "./agent-process.ts"
 import { environment } from "./environment.ts"
 import { Events } from "./events.ts"
+import { blocksOf } from "./files.ts"
 import { type Met, meet } from "./handshake.ts"
 import { Limits } from "./limits.ts"
 import { makeNarrator, type Narrator } from "./narrator.ts"
@@ -225,10 +226,11 @@ export class Agents extends Context.Service<
         )
       })
 
-      const startTurn = Effect.fnUntraced(function* ({ boot, turnId, text }: typeof StartTurn.Type) {
+      const startTurn = Effect.fnUntraced(function* ({ boot, turnId, text, files = [] }: typeof StartTurn.Type) {
         if (current?.number === boot && turns.isKnown(turnId)) return
-        const { partner } = yield* bootOf(boot)
-        yield* turns.start(turnId, text, partner)
+        const { partner, met } = yield* bootOf(boot)
+        const blocks = yield* blocksOf(turnId, text, files, met.abilities).pipe(Effect.provideService(Place, place))
+        yield* turns.start(turnId, blocks, partner)
       })
 
       yield* Effect.addFinalizer(() => (current === null ? Effect.void : end(current, "the daemon ends", "crashed")))

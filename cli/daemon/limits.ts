@@ -36,6 +36,8 @@ const defaults = {
   /** Words are told in pieces: no later than this, no larger than this. */
   deltaMs: 30,
   deltaCharacters: 4_096,
+  /** Of an attached text that is shown whole; a longer one is read by the agent itself. */
+  textFileBytesMax: 262_144,
   toolOutputCharacters: 65_536,
   toolInputCharacters: 16_384,
   toolCallsMax: 1_000,

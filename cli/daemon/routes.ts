@@ -7,6 +7,7 @@ import {
   type ExecResult,
   Gather,
   type Health,
+  PutFile,
   StartAgent,
   StartTurn,
   UseModel,
@@ -17,6 +18,7 @@ import { Agents } from "./agents.ts"
 import { diff } from "./diff.ts"
 import { environment } from "./environment.ts"
 import { Events } from "./events.ts"
+import { putFile } from "./files.ts"
 import { Limits } from "./limits.ts"
 import { Place } from "./place.ts"
 import { badInput, type Refusal } from "./refusal.ts"
@@ -112,6 +114,7 @@ export class Routes extends Context.Service<Routes, ReadonlyArray<Route>>()("pro
         post("/v1/workspace", Workspace, 200, 3 * limits.fetchMs, workspaces.prepare),
         post("/v1/agent", StartAgent, 200, startingMs, agents.start),
         post("/v1/model", UseModel, 200, startingMs, agents.useModel),
+        post("/v1/files", PutFile, 200, 5_000, (file) => Effect.provide(putFile(file), context)),
         post("/v1/turns", StartTurn, 202, 5_000, agents.startTurn),
         post("/v1/turns/:turnId/cancel", null, 202, 5_000, (_, { turnId }) => agents.turns.cancel(turnId!)),
         post("/v1/questions/:questionId", Answer, 202, 5_000, ({ optionId }, { questionId }) =>

@@ -29,7 +29,7 @@ interface Turn {
 
 export interface Turns {
   readonly openTurnId: () => string | null
-  readonly start: (turnId: string, text: string, partner: Partner) => Effect.Effect<void, Refusal>
+  readonly start: (turnId: string, blocks: ReadonlyArray<acp.ContentBlock>, partner: Partner) => Effect.Effect<void, Refusal>
   readonly isKnown: (turnId: string) => boolean
   readonly cancel: (turnId: string) => Effect.Effect<void, Refusal>
   readonly hear: Hear
@@ -58,8 +58,8 @@ export const makeTurns = Effect.gen(function* () {
     })
   }
 
-  const prompt = ({ turnId, partner: { agent, agentSession, narrator } }: Turn, text: string) =>
-    Effect.tryPromise(() => agent.request("session/prompt", { sessionId: agentSession, prompt: [{ type: "text", text }] })).pipe(
+  const prompt = ({ turnId, partner: { agent, agentSession, narrator } }: Turn, blocks: ReadonlyArray<acp.ContentBlock>) =>
+    Effect.tryPromise(() => agent.request("session/prompt", { sessionId: agentSession, prompt: [...blocks] })).pipe(
       Effect.match({
         onSuccess: (answer: acp.PromptResponse & { readonly usage?: unknown }) => {
           if (open?.turnId !== turnId) return
@@ -79,14 +79,14 @@ export const makeTurns = Effect.gen(function* () {
   const turns: Turns = {
     openTurnId: () => open?.turnId ?? null,
     isKnown: (turnId) => known.has(turnId),
-    start: Effect.fnUntraced(function* (turnId, text, partner) {
+    start: Effect.fnUntraced(function* (turnId, blocks, partner) {
       if (known.has(turnId)) return
       if (open !== null) return yield* busy(`turn ${open.turnId} goes on`)
       known.add(turnId)
       if (known.size > limits.turnsMax) known.delete(known.values().next().value!)
       open = { turnId, partner, hear: makeTurnEar(turnId, partner.narrator, limits) }
       partner.narrator.tell("turn.started", { turnId })
-      fork(prompt(open, text))
+      fork(prompt(open, blocks))
     }),
     cancel: Effect.fnUntraced(function* (turnId) {
       if (!known.has(turnId)) return yield* unknown(`there is no turn ${cutEnd(turnId, 128)}`)

@@ -2,11 +2,19 @@
 import { command } from "../command.ts"
 import type { AgentChoice, SessionEvent } from "./events.ts"
 
+export interface Attachment {
+  readonly id: string
+  readonly name: string
+  readonly type: string
+  readonly bytes: number
+}
+
 /** Its id becomes the id of its turn. */
 export interface Prompt {
   readonly promptId: string
   readonly text: string
   readonly by: string | null
+  readonly attachments?: ReadonlyArray<Attachment>
 }
 
 export interface SessionContext {
@@ -82,7 +90,14 @@ export const commands = {
   reviveSandbox: command<{ boot: number; sandboxId: string }>(),
   prepareWorkspace: command<{ boot: number; sandboxId: string; configurationId: string; restored: boolean }>(),
   startAgent: command<{ boot: number; sandboxId: string; agent: AgentChoice; agentSession: string | null }>(),
-  startTurn: command<{ boot: number; sandboxId: string; turnId: string; text: string; model?: string | null }>(),
+  startTurn: command<{
+    boot: number
+    sandboxId: string
+    turnId: string
+    text: string
+    model?: string | null
+    attachments?: ReadonlyArray<Attachment>
+  }>(),
   cancelTurn: command<{ sandboxId: string; turnId: string }>(),
   /** `optionId` null: cancelled, nobody answered. */
   answerQuestion: command<{ sandboxId: string; questionId: string; optionId: string | null }>(),

@@ -17,6 +17,9 @@ const Short = Schema.String.check(Schema.isMaxLength(500), noNul)
 
 const Model = Short.check(Schema.isMinLength(1, { message: "must not be empty" }))
 
+/** A file that is kept on the host, not here. */
+const Attachment = Schema.Struct({ id: Id, name: Short, type: Short, bytes: Schema.Int })
+
 export const AgentChoice = Schema.Struct({
   /** Name in the table of agents, such as `scripted`. */
   name: Short,
@@ -36,7 +39,13 @@ export const SessionRequest = Schema.Union([
     agent: AgentChoice
   }),
   Schema.Struct({ type: Schema.tag("start") }),
-  Schema.Struct({ type: Schema.tag("prompt"), promptId: Id, text: Text, by: Schema.NullOr(Id) }),
+  Schema.Struct({
+    type: Schema.tag("prompt"),
+    promptId: Id,
+    text: Text,
+    by: Schema.NullOr(Id),
+    attachments: Schema.optionalKey(Schema.Array(Attachment))
+  }),
   Schema.Struct({ type: Schema.tag("unqueue"), promptId: Id }),
   Schema.Struct({ type: Schema.tag("interrupt") }),
   Schema.Struct({ type: Schema.tag("answer"), questionId: Id, optionId: Id }),

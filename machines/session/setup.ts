@@ -83,9 +83,10 @@ export const session = setup({
         enqueue.assign({ title })
         enqueue.emit(notice("title", { title }))
       }
-      const { promptId, text, by } = event
-      enqueue.assign({ queue: [...context.queue, { promptId, text, by }] })
-      enqueue.emit(notice("prompt", { promptId, text, by }))
+      const { promptId, text, by, attachments } = event
+      const prompt = { promptId, text, by, ...(attachments && { attachments }) }
+      enqueue.assign({ queue: [...context.queue, prompt] })
+      enqueue.emit(notice("prompt", prompt))
     }),
     unqueue: doing(({ context, event, enqueue }) => {
       assert(event.type === "unqueue")
@@ -107,11 +108,14 @@ export const session = setup({
     openTurn: doing(({ context, enqueue }) => {
       const turn = context.queue[0]
       assert(turn !== undefined, "S2: a turn needs a prompt")
-      const { promptId: turnId, text } = turn
+      const { promptId: turnId, text, attachments } = turn
       const { model = null } = context.agent
       enqueue.assign({ turn, queue: withoutFirst(context.queue) })
       enqueue.emit(notice("turn.opened", { turnId }))
-      enqueue({ type: "startTurn", params: { boot: context.boot, ...sandboxOf({ context }), turnId, text, model } })
+      enqueue({
+        type: "startTurn",
+        params: { boot: context.boot, ...sandboxOf({ context }), turnId, text, model, ...(attachments && { attachments }) }
+      })
     }),
     endTurn: doing((args, { stopReason, message }: { stopReason: string; message?: string }) =>
       closeTurn(args, stopReason, message)

@@ -4,6 +4,7 @@
  */
 import { Context, Effect, Stream } from "effect"
 import { AgentError, Agents } from "../../actors/ports/agents.ts"
+import { Attachments } from "../../actors/ports/attachments.ts"
 import { type DaemonError, Daemons } from "../../actors/ports/daemons.ts"
 import { SandboxError, Sandboxes } from "../../actors/ports/sandboxes.ts"
 import { WorkspaceError, Workspaces } from "../../actors/services/workspaces.ts"
@@ -109,6 +110,7 @@ export const daemonsOver = (lane: Lane, world: World): Daemons["Service"] => {
         })
       ),
     useModel: () => Effect.void,
+    putFile: () => Effect.void,
     startTurn: (sandboxId, { boot, turnId }) => told(sandboxId, (daemon) => daemon.startTurn(boot, turnId)),
     cancelTurn: (sandboxId, turnId) => told(sandboxId, (daemon) => daemon.cancel(turnId)),
     answer: (sandboxId, questionId, { optionId }) => told(sandboxId, (daemon) => daemon.answer(questionId, optionId)),
@@ -144,7 +146,10 @@ export const daemonsOver = (lane: Lane, world: World): Daemons["Service"] => {
   })
 }
 
-export const worldContext = (lane: Lane, world: World): Context.Context<Sandboxes | Daemons | Agents | Workspaces> =>
+export const worldContext = (
+  lane: Lane,
+  world: World
+): Context.Context<Sandboxes | Daemons | Agents | Attachments | Workspaces> =>
   Context.empty().pipe(
     Context.add(Sandboxes, sandboxesOver(lane, world)),
     Context.add(Daemons, daemonsOver(lane, world)),
@@ -157,6 +162,11 @@ export const worldContext = (lane: Lane, world: World): Context.Context<Sandboxe
           ? Effect.succeed({ command: ["agent"], env: {}, model, modelOption: "{model}", mode: null })
           : Effect.fail(new AgentError({ reason: "unknown", message: `there is no agent ${name}` })),
       install: () => Effect.void
+    }),
+    Context.add(Attachments, {
+      put: () => Effect.die("nobody attaches anything"),
+      find: () => Effect.die("nobody attaches anything"),
+      read: () => Effect.die("nobody attaches anything")
     }),
     Context.add(Workspaces, {
       plan: () =>

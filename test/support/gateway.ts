@@ -19,9 +19,11 @@ import { type IssuedToken, People } from "../../actors/services/people.ts"
 import { Proposals } from "../../actors/services/pull-requests.ts"
 import { Repositories } from "../../actors/services/repositories.ts"
 import { Sessions } from "../../actors/services/sessions.ts"
+import { Uploads } from "../../actors/services/uploads.ts"
 import { SessionWork } from "../../actors/services/work.ts"
 import { Workspaces } from "../../actors/services/workspaces.ts"
 import { sessionActor } from "../../actors/session.ts"
+import * as AttachmentFiles from "../../adapters/attachments/files.ts"
 import { Api } from "../../adapters/gateway/http.ts"
 import { Gateway } from "../../adapters/gateway/server.ts"
 import type { Transport } from "../../adapters/gateway/transport.ts"
@@ -84,6 +86,7 @@ const obliging = Layer.mergeAll(
       prepare: () => Effect.succeed({ repositories: [] }),
       startAgent: () => Effect.succeed({ agentSession: "as_1", remembers: false, readyMs: 1, program: "", abilities: [] }),
       useModel: () => Effect.void,
+      putFile: () => Effect.void,
       startTurn: () => Effect.void,
       cancelTurn: () => Effect.void,
       answer: () => Effect.void,
@@ -125,6 +128,7 @@ const layerOf = (directory: string, { port = 0, transport, disturb, hosts = () =
       Layer.provide(repositories)
     ),
     Installations.layer,
+    Uploads.layer,
     Inspection.layer,
     repositories
   )
@@ -133,7 +137,7 @@ const layerOf = (directory: string, { port = 0, transport, disturb, hosts = () =
     Layer.provideMerge(services),
     Layer.provideMerge(localRouter([sessionActor])),
     Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer))),
-    Layer.provideMerge(Layer.merge(Workspaces.layer, obliging)),
+    Layer.provideMerge(Layer.mergeAll(Workspaces.layer, obliging, AttachmentFiles.layer(join(directory, "attachments")))),
     Layer.provideMerge(records),
     Layer.fresh
   )

@@ -6,6 +6,7 @@ import { type ExitName, Failed, usage } from "../../failure.ts"
 import { endedInstead, follow, newId } from "../../follow.ts"
 import { answer, Json } from "../../output.ts"
 import { isOver, type TurnEnd, text as textOf, type View } from "../../view.ts"
+import { bring } from "./attachments.ts"
 import { pathOf, sessionId } from "./session.ts"
 
 const promptBytesMax = 1024 * 1024
@@ -56,6 +57,10 @@ export const prompt = Command.make(
   {
     id: sessionId,
     text: Argument.String("text").pipe(Argument.withDescription("What to ask, or - to read it from stdin")),
+    attach: Flag.String("attach").pipe(
+      Flag.withDescription("A file for the agent to see, such as a screenshot: at most 8 MB; once for each, at most 10"),
+      Flag.atLeast(0)
+    ),
     wait: Flag.Boolean("wait").pipe(
       Flag.withAlias("w"),
       Flag.withDescription("Show the turn and leave when it has ended"),
@@ -67,11 +72,13 @@ export const prompt = Command.make(
     ),
     promptId: Flag.String("id").pipe(Flag.withDescription("Id of your own: the same id again is not asked twice"), Flag.optional)
   },
-  Effect.fn("cli.sessions.prompt")(function* ({ id, text, wait, timeout, promptId }) {
+  Effect.fn("cli.sessions.prompt")(function* ({ id, text, attach, wait, timeout, promptId }) {
     const [connection, json] = [yield* ownConnection, yield* Json]
     const asked = text === "-" ? yield* fromStdin : text
     const turnId = Option.getOrElse(promptId, newId)
-    const post = call(connection, "POST", pathOf(id, "/prompts"), Prompted, { body: { id: turnId, text: asked } }).pipe(
+    const attachments = yield* bring(connection, id, turnId, attach)
+    const body = { id: turnId, text: asked, ...(attachments.length > 0 && { attachments }) }
+    const post = call(connection, "POST", pathOf(id, "/prompts"), Prompted, { body }).pipe(
       Effect.mapError((failed) =>
         failed.exit === "unavailable"
           ? new Failed({ ...failed, what: failed.what, todo: `${failed.todo} With \`--id ${turnId}\` it is not asked twice.` })
@@ -118,6 +125,10 @@ export const prompt = Command.make(
     "Queues a prompt and returns as soon as it is stored. With --wait it shows the turn and leaves by its outcome: 0 it ended well, 130 it was interrupted, 3 the agent refused or the prompt was removed, 6 a limit of the agent, 7 not over in time, 1 anything else. A paused session is resumed for it."
   ),
   Command.withExamples([
+    {
+      command: 'proliferate sessions prompt ses_01 "The page looks like this." --attach page.png',
+      description: "With a picture"
+    },
     {
       command: 'proliferate sessions prompt ses_01 "Now add a test for it." --wait',
       description: "Ask, watch, and leave when it is done"
