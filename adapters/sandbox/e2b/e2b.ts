@@ -115,13 +115,21 @@ const make = Effect.fn("E2BSandboxes.make")(function* (options: E2BOptions) {
   /** Runs with a daemon that answers and a way out, whatever it was before. True: the daemon had to be started. */
   const ensure = Effect.fnUntraced(function* (machine: Machine, info: SandboxInfo) {
     const address = addressOf(machine)
-    const answers = askHealth(address).pipe(
-      Effect.retry(Schedule.spaced("100 millis")),
-      Effect.timeoutOrElse({ duration: limits.healthMs, orElse: () => Effect.fail(failed("unreachable", "It said nothing.")) }),
-      Effect.isSuccess
+    const isOver = inside.supervisor(machine).pipe(
+      Effect.map((pid) => pid === null),
+      Effect.orElseSucceed(() => false),
+      Effect.repeat({ until: (over) => over, schedule: Schedule.spaced("500 millis") })
+    )
+    // Nobody waits for a daemon that has ended.
+    const answers = Effect.raceFirst(
+      Effect.as(Effect.retry(askHealth(address), Schedule.spaced("100 millis")), true),
+      Effect.as(isOver, false)
+    ).pipe(
+      Effect.timeoutOrElse({ duration: limits.healthMs, orElse: () => Effect.succeed(false) }),
+      Effect.orElseSucceed(() => false)
     )
     let isStarted = false
-    if (!((yield* inside.supervisor(machine)) !== null && (yield* answers))) {
+    if (!(yield* answers)) {
       isStarted = true
       yield* uplinks.close(info.sandboxId)
       yield* inside.end(machine)

@@ -46,8 +46,8 @@ const notFound = failure(404, "Sandbox not found")
 
 export class FakeE2B {
   readonly faults = new Faults()
-  /** What the SDK has asked for so far. */
-  readonly routes = new Set<string>()
+  /** What the SDK has asked for so far, and how often. */
+  readonly routes = new Map<string, number>()
   /** Bodies of what was asked, for tests to look for what must not be there. */
   readonly heard: Array<string> = []
   readonly boxes = new Map<string, Box>()
@@ -97,6 +97,10 @@ export class FakeE2B {
     return this.boxes.get(sandboxId)!
   }
 
+  #count(route: string): void {
+    this.routes.set(route, (this.routes.get(route) ?? 0) + 1)
+  }
+
   #targetOf({ headers }: IncomingMessage): Target | null {
     return this.boxes.get(String(headers["e2b-sandbox-id"])) ?? null
   }
@@ -112,7 +116,7 @@ export class FakeE2B {
     if (request.headers["e2b-sandbox-id"] !== undefined) {
       const isEnvd = request.headers["e2b-sandbox-port"] === "49983"
       const route = isEnvd ? `${request.method} envd:${url.pathname}` : null
-      if (route !== null) this.routes.add(route)
+      if (route !== null) this.#count(route)
       const fault = route === null ? null : this.faults.next(route)
       if (fault === "cut-before") return void request.socket.destroy()
       if (fault !== null && typeof fault === "object") return void response.writeHead(fault.status).end(fault.message)
@@ -128,7 +132,7 @@ export class FakeE2B {
       url.pathname.includes("/templates/") ? "/{templateID}" : id === "" ? "" : "/{sandboxID}"
     )
     const route = `${request.method} ${id === "" ? url.pathname : known}`
-    this.routes.add(route)
+    this.#count(route)
     const fault = this.faults.next(route)
     if (fault === "cut-before") return void request.socket.destroy()
     if (fault !== null && typeof fault === "object") {
