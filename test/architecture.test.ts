@@ -26,6 +26,7 @@ const notOurs = /^cli\/(dist|sample)\//
 /** Started by npm or by a person: see package.json. */
 const entries = [
   "cli/demo.ts",
+  "cli/demo/record.ts",
   "cli/bootstrap.mjs",
   "cli/bundle.mjs",
   "cli/daemon/main.ts",
