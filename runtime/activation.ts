@@ -12,13 +12,14 @@ import type { Feeds } from "./feeds.ts"
 import { report } from "./inspection.ts"
 import { Journal, type Stored, type Verdict } from "./journal.ts"
 import { tell, tellAgain } from "./notices.ts"
-import { Absent, type Answer, type AskError, type Message, Quarantined, Refused, Unavailable } from "./router.ts"
+import { Absent, type Answer, type AskError, type Message, Moved, Quarantined, Refused, Unavailable } from "./router.ts"
 import { begin, type Decision, restore, staying, step } from "./step.ts"
 import { reasonOf, storable } from "./text.ts"
 import { type Delivery, type Memory, transitionOf } from "./transition.ts"
 import { upgrade } from "./versions.ts"
 
 type Services = Journal | Feeds | Committer
+type Deciding = Effect.Effect<Answer, AskError, Services>
 
 const unborn = (): Memory => ({ rev: 0, epoch: 0, owned: false, snapshot: null, timers: new Map() })
 
@@ -55,7 +56,7 @@ export class Activation<R> {
 
   // Methods, not fields: there are many activations, and each field would be one of its own.
 
-  decide(delivery: Delivery, racesLost = 0): Effect.Effect<Answer, AskError, Services> {
+  decide(delivery: Delivery, racesLost = 0): Deciding {
     return Effect.suspend(() => {
       if (racesLost === racesMax)
         return new Unavailable({ reason: "busy", message: "another host is writing for this actor; try again" })
@@ -66,46 +67,41 @@ export class Activation<R> {
     })
   }
 
-  #decideOn(memory: Memory, delivery: Delivery, racesLost: number): Effect.Effect<Answer, AskError, Services> {
-    const { event, timer } = delivery
+  #decideOn(memory: Memory, delivery: Delivery, racesLost: number): Deciding {
+    const { event, timer, ifRev } = delivery
     if (memory.snapshot === null && event.type !== "create") return this.#absent
+    if (ifRev !== undefined && ifRev !== memory.rev)
+      return this.#turnAway(memory.rev, delivery, racesLost, () => new Moved({ rev: memory.rev, meantFor: ifRev }))
     if (memory.snapshot !== null && timer !== undefined && memory.timers.get(timer.id) !== timer.rev) {
       if (timer.rev <= memory.rev) return Effect.succeed({ rev: memory.rev, duplicate: true })
       // Another owner armed it.
       this.forget()
       return this.decide(delivery, racesLost + 1)
     }
-    const decision = this.#step(memory.snapshot, event)
-    if (memory.snapshot !== null && decision.taken.length === 0 && this.#definition.requests.has(event.type))
-      return Effect.flatMap(this.#turnAway(memory.snapshot, memory.rev, delivery), (answer) =>
-        answer === null ? this.decide(delivery, racesLost + 1) : Effect.succeed(answer)
-      )
+    const { snapshot } = memory
+    const decision = this.#step(snapshot, event)
+    if (snapshot !== null && decision.taken.length === 0 && this.#definition.requests.has(event.type))
+      return this.#turnAway(memory.rev, delivery, racesLost, () => this.#refusal(snapshot, event))
     return this.#commit(memory, delivery, decision, racesLost)
   }
 
-  /** The answer to a request that the state as we know it does not take; null if we know it no more. */
-  #turnAway(snapshot: AnyMachineSnapshot, rev: number, { id, event }: Delivery) {
+  /** The answer to what the actor as we know it does not take, if it is so still. */
+  #turnAway(rev: number, delivery: Delivery, racesLost: number, why: () => Refused | Moved): Deciding {
     return Effect.gen({ self: this }, function* () {
       const journal = yield* Journal
-      const seen = yield* journal.seen(this.address, id).pipe(Effect.mapError(unavailable))
-      if (seen !== null) return { rev: seen, duplicate: true } satisfies Answer
+      const seen = yield* journal.seen(this.address, delivery.id).pipe(Effect.mapError(unavailable))
+      if (seen !== null) return { rev: seen, duplicate: true }
       const stored = yield* journal.load(this.address).pipe(Effect.mapError(unavailable))
       if (stored?.rev !== rev) {
         this.forget()
-        return null
+        return yield* this.decide(delivery, racesLost + 1)
       }
-      yield* report({ type: "actor.refused", address: this.address, event: event.type })
-      return yield* this.#refusal(snapshot, event)
+      yield* report({ type: "actor.refused", address: this.address, event: delivery.event.type })
+      return yield* why()
     })
   }
 
-  #commit(
-    memory: Memory,
-    delivery: Delivery,
-    decision: Decision,
-    racesLost: number,
-    wasRejected = false
-  ): Effect.Effect<Answer, AskError, Services> {
+  #commit(memory: Memory, delivery: Delivery, decision: Decision, racesLost: number, wasRejected = false): Deciding {
     return Effect.flatMap(this.#submit(memory, decision, delivery), (verdict) => {
       switch (verdict._tag) {
         case "Won":

@@ -63,6 +63,10 @@ export class Host<R> {
     return true
   }
 
+  holds(actor: { readonly kind: string; readonly id: string }): boolean {
+    return this.#cells.has(nameOf(actor))
+  }
+
   cell(definition: ActorDefinition<R>, address: Address): Cell<R> {
     const name = nameOf(address)
     const hosted = this.#cells.get(name)

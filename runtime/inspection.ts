@@ -29,6 +29,15 @@ export type Inspection =
   | { readonly type: "command.postponed"; readonly key: string; readonly reason: string }
   | { readonly type: "command.crashed"; readonly key: string; readonly reason: string }
   | { readonly type: "command.buried"; readonly key: string; readonly reason: string }
+  | {
+      readonly type: "drift.fixed"
+      readonly kind: string
+      readonly subject: string
+      readonly result: "applied" | "skipped" | "failed"
+      readonly outcome: string
+    }
+  /** Too much of one kind at once: nothing of it is put right by itself. */
+  | { readonly type: "drift.held"; readonly kind: string; readonly why: string }
   | { readonly type: "timer.fired"; readonly address: Address; readonly timerId: string; readonly lateMs: number }
 
 /** Called synchronously; must not throw. */

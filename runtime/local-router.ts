@@ -16,7 +16,7 @@ import { drainMs, passivateAfterMs, passivateEveryMs, recentMs, timerAheadMs } f
 import { runOutbox } from "./outbox.ts"
 import { Absent, type Answer, type AskError, Router, Unavailable } from "./router.ts"
 import { restore } from "./step.ts"
-import { runTimers } from "./timers.ts"
+import { deliveryOf, runTimers } from "./timers.ts"
 import type { Delivery } from "./transition.ts"
 import { Wakeup } from "./wakeup.ts"
 
@@ -132,6 +132,13 @@ export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =
       return Router.of({
         ask: deliver,
         look,
+        isHosted: ({ home, org, kind, id }) => Effect.sync(() => hosts.get(`${org}/${home}`)?.holds({ kind, id }) ?? false),
+        wake: activate,
+        fire: (timer) => deliver(timer.address, deliveryOf(timer)),
+        hurry: Effect.sync(() => {
+          outbox.wake()
+          timers.wake()
+        }),
         release: Effect.fnUntraced(function* (address) {
           const released = yield* journal.release(address).pipe(Effect.mapError(unavailable))
           if (!released) return false

@@ -4,7 +4,7 @@
  */
 import { Context, type Effect, Schema } from "effect"
 import type { Address } from "./address.ts"
-import type { Quarantine } from "./journal.ts"
+import type { DueTimer, Quarantine } from "./journal.ts"
 
 export interface Message {
   /** Journaled once per actor; a repeat is answered as the first was. */
@@ -12,6 +12,8 @@ export interface Message {
   readonly event: { readonly type: string }
   /** Who asks: a user's id, or null for the system. */
   readonly by: string | null
+  /** Taken at this revision of the actor alone: whoever decided it looked at that one. */
+  readonly ifRev?: number
 }
 
 export interface Answer {
@@ -56,7 +58,10 @@ export class Quarantined extends Schema.TaggedError<Quarantined>()("Quarantined"
 /** The message made the actor crash; it was not written. */
 export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", { message: Schema.String }) {}
 
-export type AskError = Refused | Absent | Unavailable | Quarantined | Crashed
+/** The actor is past the revision that the message was meant for; nothing was written. */
+export class Moved extends Schema.TaggedError<Moved>()("Moved", { rev: Schema.Number, meantFor: Schema.Number }) {}
+
+export type AskError = Refused | Absent | Unavailable | Quarantined | Crashed | Moved
 
 export class Router extends Context.Service<
   Router,
@@ -65,6 +70,14 @@ export class Router extends Context.Service<
     readonly ask: (address: Address, message: Message) => Effect.Effect<Answer, AskError>
     /** Null if there is none. Never activates: viewing wakes nobody. */
     readonly look: (address: Address) => Effect.Effect<View | null, Unavailable>
+    /** Whether some host holds the actor in memory, with what should stand beside it; null: this process cannot know. */
+    readonly isHosted: (address: Address) => Effect.Effect<boolean | null>
+    /** Begins from what is stored, where the actor belongs, with what should stand beside it. Writes nothing. */
+    readonly wake: (address: Address) => Effect.Effect<void>
+    /** Fires a timer whose time has come; a repeat is answered as the first was, a stale one changes nothing. */
+    readonly fire: (timer: DueTimer) => Effect.Effect<Answer, AskError>
+    /** Looks at once for commands and timers that are due. */
+    readonly hurry: Effect.Effect<void>
     /** Lifts a quarantine; false if there was none. */
     readonly release: (address: Address) => Effect.Effect<boolean, Unavailable>
     /** Stops taking messages, lets what is in flight commit, and stops every supervisor. */

@@ -8,9 +8,17 @@ import { Inspector } from "./inspection.ts"
 import { type DueTimer, Journal, type Versions } from "./journal.ts"
 import { timerAheadMs, timersReadMax } from "./limits.ts"
 import type { Deliver } from "./outbox.ts"
+import type { Delivery } from "./transition.ts"
 import type { Wakeup } from "./wakeup.ts"
 
 type Due = DueTimer & { readonly inMs: number }
+
+export const deliveryOf = ({ timerId, rev, event }: DueTimer): Delivery => ({
+  id: `timer:${timerId}:${rev}`,
+  event: event as { readonly type: string },
+  by: null,
+  timer: { id: timerId, rev }
+})
 
 /** While more are due than one look shows, those that fired need a moment to leave the table. */
 const crowdedMs = 50
@@ -26,17 +34,15 @@ export const runTimers = Effect.fnUntraced(function* (options: {
   const inspect = yield* Inspector
   const firing = new Set<string>()
 
-  const idOf = ({ timerId, rev }: Due) => `timer:${timerId}:${rev}`
-  const nameOfTimer = (timer: Due) => `${nameOf(timer.address)}/${idOf(timer)}`
+  const nameOfTimer = (timer: Due) => `${nameOf(timer.address)}/${timer.timerId}/${timer.rev}`
 
   const fire = (timer: Due) => {
-    const { address, timerId, rev, event, inMs } = timer
+    const { address, timerId, inMs } = timer
     const name = nameOfTimer(timer)
     firing.add(name)
     inspect({ type: "timer.fired", address, timerId, lateMs: -inMs })
-    const delivery = { id: idOf(timer), event: event as { readonly type: string }, by: null, timer: { id: timerId, rev } }
     return Effect.forkChild(
-      deliver(address, delivery).pipe(
+      deliver(address, deliveryOf(timer)).pipe(
         // It is still due, and fired again by a later look.
         Effect.catch(() => Effect.sleep(timerAheadMs)),
         Effect.ensuring(Effect.sync(() => firing.delete(name)))

@@ -166,6 +166,21 @@ create table feed_heads (
   constraint feed_heads_pkey PRIMARY KEY (org, home)
 ) with (fillfactor=50, autovacuum_vacuum_scale_factor=0.05);
 
+create table fixes (
+  org text collate "C" not null,
+  id text collate "C" not null,
+  kind text not null,
+  subject text not null,
+  fix text not null,
+  by text,
+  why text,
+  planned_rev bigint,
+  result text not null,
+  outcome text not null,
+  at bigint not null default proliferate.now_ms(),
+  constraint fixes_pkey PRIMARY KEY (org, id)
+);
+
 create table journal (
   org text collate "C" not null,
   kind text collate "C" not null,
@@ -304,6 +319,7 @@ CREATE INDEX actors_quarantined ON public.actors USING btree (id, kind) WHERE (q
 CREATE INDEX actors_resident ON public.actors USING btree (id, kind) WHERE resident;
 CREATE INDEX commands_dead ON public.commands USING btree (org, dead_at) WHERE (dead_at IS NOT NULL);
 CREATE INDEX commands_due ON public.commands USING btree (due, rev, idx) WHERE (dead_at IS NULL);
+CREATE INDEX fixes_newest ON public.fixes USING btree (org, at DESC, id DESC);
 CREATE UNIQUE INDEX journal_message ON public.journal USING btree ((((((kind || '/'::text) || id) || '/'::text) || message_id)));
 CREATE INDEX projections_listed ON public.projections USING btree (org, kind, id) WHERE (NOT archived);
 CREATE INDEX projections_owner ON public.projections USING btree (org, kind, owner, id);

@@ -103,6 +103,8 @@ export const refusalOf = (failure: Failure): Refusal => {
     case "Refused":
       // A state of one word comes as JSON too.
       return refusal("refused", failure.message, { state: failure.state.replace(/^"(.*)"$/, "$1"), accepts: failure.accepts })
+    case "Moved":
+      return refusal("refused", `it stands at revision ${failure.rev}, and this was meant for ${failure.meantFor}: look again`)
     case "Absent":
       return refusal("not-found", `there is no ${failure.kind} ${failure.id} in your organisation`)
     case "Unavailable":

@@ -23,6 +23,7 @@ export interface CommandRow {
   attempt: number
   claimedUntilMs: number
   dead: boolean
+  deadAtMs: number
   error: string | null
 }
 

@@ -131,7 +131,7 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
     complete(transition.completes)
     for (const [index, command] of transition.commands.entries()) {
       const key = `${address.kind}:${address.id}:${rev}:${index}`
-      const fresh = { dueMs: nowMs, attempt: 0, claimedUntilMs: 0, dead: false, error: null }
+      const fresh = { dueMs: nowMs, attempt: 0, claimedUntilMs: 0, dead: false, deadAtMs: 0, error: null }
       commands.set(key, { key, address, name: command.name, params: json(command.params), ...fresh })
     }
     for (const [timerId, timer] of transition.timers) {
@@ -210,9 +210,9 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
         if (row) Object.assign(row, { dueMs: nowMs + Math.ceil(delayMs), claimedUntilMs: 0, error })
       }),
     bury: (completion, error) =>
-      call("bury", () => {
+      call("bury", (nowMs) => {
         const row = claimed(completion)
-        if (row) Object.assign(row, { dead: true, error })
+        if (row) Object.assign(row, { dead: true, deadAtMs: nowMs, error })
       }),
 
     dueTimers: (aheadMs, limit, versions) =>

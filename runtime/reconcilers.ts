@@ -1,0 +1,207 @@
+/**
+ * What can come apart in the runtime itself, whatever its actors are: a resident that no host holds, a command that nobody runs or
+ * that was buried, a timer that did not fire, an actor that was set aside.
+ */
+import { Effect } from "effect"
+import { nameOf } from "./address.ts"
+import type { Outcome } from "./drift.ts"
+import { Journal, type JournalError } from "./journal.ts"
+import { Oversight, type WaitingCommand } from "./oversight.ts"
+import type { Mendable, Reconciler } from "./reconcile.ts"
+import { commandLateMs, reconcileLooksMax, timerLateMs, unhostedGraceMs } from "./reconcile-limits.ts"
+import { type Answer, type AskError, Router } from "./router.ts"
+
+export const applied = (outcome: string): Outcome => ({ result: "applied", outcome })
+export const skipped = (outcome: string): Outcome => ({ result: "skipped", outcome })
+export const failed = (outcome: string): Outcome => ({ result: "failed", outcome })
+
+/** What came of an event that was sent to an actor. */
+export const outcomeOf = (asked: Effect.Effect<Answer, AskError>): Effect.Effect<Outcome> =>
+  Effect.match(asked, {
+    onSuccess: ({ rev, duplicate }) => applied(duplicate ? `was done before, at revision ${rev}` : `revision ${rev}`),
+    onFailure: (error) => {
+      switch (error._tag) {
+        case "Moved":
+          return skipped(`it moved on: revision ${error.meantFor} → ${error.rev}`)
+        case "Refused":
+          return skipped(error.message)
+        case "Absent":
+          return skipped("there is no such actor any more")
+        case "Quarantined":
+          return failed(`it is set aside: ${error.reason}`)
+        default:
+          return failed(error.message)
+      }
+    }
+  })
+
+/** A list that cannot be read leaves everything of its kind unknown. */
+export const orUnknown =
+  (kind: string) =>
+  <R>(look: Effect.Effect<Effect.Success<Reconciler["look"]>, JournalError, R>) =>
+    Effect.catch(look, ({ message }) =>
+      Effect.succeed({ judged: [], found: [], unknown: [{ org: null, subject: kind, why: message }], isWhole: false })
+    )
+
+const patient = { graceMs: 0, sightings: 1, isGuarded: false }
+const all = (found: ReadonlyArray<Mendable>) => ({
+  judged: found.map(({ subject }) => subject),
+  found,
+  unknown: [],
+  isWhole: found.length < reconcileLooksMax
+})
+
+export const runtimeReconcilers = Effect.gen(function* () {
+  const [oversight, journal, router] = [yield* Oversight, yield* Journal, yield* Router]
+  /** Where the next look at residents goes on. */
+  let after: string | null = null
+
+  const unhosted: Reconciler = {
+    kind: "actor.unhosted",
+    graceMs: unhostedGraceMs,
+    sightings: 2,
+    isGuarded: false,
+    look: Effect.gen(function* () {
+      const page = yield* oversight.standing(after, reconcileLooksMax)
+      const isWhole = after === null && page.length < reconcileLooksMax
+      after = page.length < reconcileLooksMax ? null : page.at(-1)!.address.id
+      const looked = yield* Effect.forEach(page, (standing) =>
+        Effect.map(router.isHosted(standing.address), (isHosted) => ({ ...standing, isHosted }))
+      )
+      const known = looked.filter(({ isHosted }) => isHosted !== null)
+      return {
+        judged: known.map(({ address }) => nameOf(address)),
+        found: known.flatMap(
+          ({ address, rev, isHosted }): ReadonlyArray<Mendable> =>
+            isHosted
+              ? []
+              : [
+                  {
+                    subject: nameOf(address),
+                    org: address.org,
+                    actor: address,
+                    severity: "bad",
+                    reason: "it has work to do and is in nobody's memory",
+                    desired: { hosted: true, rev },
+                    observed: { hosted: false },
+                    fix: { event: "wake", effect: "begins from what is stored", mode: "safe", ifRevision: null },
+                    mark: "unhosted",
+                    mend: () => Effect.as(router.wake(address), applied("woken"))
+                  }
+                ]
+        ),
+        unknown: looked
+          .filter(({ isHosted }) => isHosted === null)
+          .map(({ address }) => ({ org: address.org, subject: nameOf(address), why: "its host does not answer" })),
+        isWhole
+      }
+    }).pipe(orUnknown("actor.unhosted"))
+  }
+
+  const about = ({ key, address, name, attempt, error, forMs }: WaitingCommand) => ({
+    subject: key,
+    org: address.org,
+    actor: address,
+    desired: { command: name, settled: true },
+    observed: { attempt, error, forMs },
+    mark: `${key}:${attempt}`
+  })
+
+  const stuck: Reconciler = {
+    ...patient,
+    kind: "outbox.stuck",
+    look: oversight.stuck(commandLateMs, reconcileLooksMax).pipe(
+      Effect.map((rows) =>
+        all(
+          rows.map((row) => ({
+            ...about(row),
+            severity: "warn",
+            reason: "it is due, and nobody runs it",
+            fix: { event: "hurry", effect: "the outbox looks again at once", mode: "safe", ifRevision: null },
+            mend: () => Effect.as(router.hurry, applied("the outbox was woken"))
+          }))
+        )
+      ),
+      orUnknown("outbox.stuck")
+    )
+  }
+
+  const dead: Reconciler = {
+    ...patient,
+    kind: "outbox.dead",
+    look: oversight.dead(reconcileLooksMax).pipe(
+      Effect.map((rows) =>
+        all(
+          rows.map((row) => ({
+            ...about(row),
+            severity: "bad",
+            reason: `it was given up: ${row.error ?? "nobody said why"}`,
+            fix: { event: "retry", effect: "it runs again, under the same key", mode: "ask", ifRevision: null },
+            mend: () =>
+              oversight.exhume(row.address.org, row.key).pipe(
+                Effect.tap((isDue) => (isDue ? router.hurry : Effect.void)),
+                Effect.map((isDue) => (isDue ? applied("it is due again") : skipped("it is not buried any more"))),
+                Effect.catch(({ message }) => Effect.succeed(failed(message)))
+              )
+          }))
+        )
+      ),
+      orUnknown("outbox.dead")
+    )
+  }
+
+  const late: Reconciler = {
+    ...patient,
+    kind: "deadline.late",
+    look: journal.dueTimers(-timerLateMs, reconcileLooksMax).pipe(
+      Effect.map((timers) =>
+        all(
+          timers.map((timer) => ({
+            subject: `${nameOf(timer.address)}/${timer.timerId}`,
+            org: timer.address.org,
+            actor: timer.address,
+            severity: "bad",
+            reason: "its time has come, and it did not fire",
+            desired: { timer: timer.timerId, armedAt: timer.rev },
+            observed: { lateMs: -timer.inMs },
+            fix: { event: "timer", effect: "the deadline passes", mode: "safe", ifRevision: null },
+            mark: `${timer.rev}`,
+            mend: () => outcomeOf(router.fire(timer))
+          }))
+        )
+      ),
+      orUnknown("deadline.late")
+    )
+  }
+
+  const aside: Reconciler = {
+    ...patient,
+    kind: "actor.quarantined",
+    look: oversight.quarantined(reconcileLooksMax).pipe(
+      Effect.map((rows) =>
+        all(
+          rows.map(({ address, rev, quarantine: { reason, event, atMs } }) => ({
+            subject: nameOf(address),
+            org: address.org,
+            actor: address,
+            severity: "bad",
+            sinceMs: atMs,
+            reason: `it was set aside: ${reason}`,
+            desired: { quarantine: null, rev },
+            observed: { quarantine: reason, event },
+            fix: { event: "release", effect: "it goes on from what is stored", mode: "ask", ifRevision: rev },
+            mark: `${atMs}`,
+            mend: () =>
+              router.release(address).pipe(
+                Effect.map((released) => (released ? applied("released") : skipped("it was released before"))),
+                Effect.catch(({ message }) => Effect.succeed(failed(message)))
+              )
+          }))
+        )
+      ),
+      orUnknown("actor.quarantined")
+    )
+  }
+
+  return [unhosted, stuck, late, dead, aside]
+})
