@@ -2,7 +2,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
 import { Directory, type SessionRow } from "../../actors/ports/directory.ts"
-import { DirectoryWorld } from "./directory.ts"
+import { DirectoryWorld } from "./session-lists.ts"
 
 export const exerciseHosts = <E>(name: string, world: Layer.Layer<Directory | DirectoryWorld, E>) =>
   layer(world)(`directory for hosts: ${name}`, (it) => {

@@ -6,8 +6,9 @@ import { emptyJournal } from "../../adapters/memory/journal-state.ts"
 import * as postgresDirectory from "../../adapters/postgres/directory.ts"
 import { Postgres } from "../../adapters/postgres/pool.ts"
 import { testPostgres } from "../support/postgres.ts"
-import { DirectoryWorld, exerciseDirectory } from "./directory.ts"
+import { exerciseDirectory } from "./directory.ts"
 import { exerciseHosts } from "./directory-hosts.ts"
+import { DirectoryWorld } from "./session-lists.ts"
 
 const inMemory = Layer.unwrap(
   Effect.sync(() => {
