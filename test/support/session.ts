@@ -3,7 +3,7 @@
  * invariants of machines/session.ts. A test reads as the story of what is asked, told, and of the deadlines that pass.
  */
 import assert from "node:assert"
-import type { AnyMachineSnapshot } from "xstate"
+import type { AnyMachineSnapshot, AnyStateNode } from "xstate"
 import type { SessionEvent } from "../../machines/session/events.ts"
 import { sessionMachine } from "../../machines/session.ts"
 import { begin as beginStep, type Decision, persist, restore, step } from "../../runtime/step.ts"
@@ -71,6 +71,17 @@ export const leavesOf = (snapshot: AnyMachineSnapshot): Array<string> =>
     .filter((node) => Object.keys(node.states).length === 0)
     .map((node) => node.path.join("."))
     .sort()
+
+/** Every innermost state of a machine in which a session can stay, by its path. */
+export const stateIds = ({ root }: typeof sessionMachine): ReadonlyArray<string> => {
+  const leaves = (node: AnyStateNode): ReadonlyArray<string> =>
+    Object.keys(node.states).length > 0
+      ? Object.values(node.states).flatMap(leaves)
+      : node.always?.some(({ guard }) => guard === undefined)
+        ? []
+        : [node.path.join(".")]
+  return leaves(root)
+}
 
 /** The names of what the last step asked for. */
 export const asked = ({ last }: Played): Array<string> => last.commands.map(({ name }) => name)
