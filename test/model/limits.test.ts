@@ -78,12 +78,13 @@ describe("the relay", () => {
     Effect.gen(function* () {
       const world = yield* startRelay()
       const bad: ReadonlyArray<readonly [Path, unknown, RegExp]> = [
-        ["/v1/chat/completions", "{", /not JSON/],
+        ["/v1/chat/completions", "{", /not a JSON object/],
         ["/v1/messages", "[]", /not a JSON object/],
+        ["/v1/messages", `{"model":"${model}"} {}`, /not a JSON object/],
         ["/v1/chat/completions", { messages: [] }, /model: name the model/],
         ["/v1/responses", { model: 7 }, /model: name the model/],
         ["/v1/responses", { model, input: "hi", background: true }, /background/],
-        ["/v1/messages", `{"model":"${model}","a":${"[".repeat(20_000)}${"]".repeat(20_000)}}`, /nested too deeply/]
+        ["/v1/messages", { model, stream: "x".repeat(20_000) }, /stream: it is too long/]
       ]
       for (const [path, body, why] of bad) {
         const { status, message } = yield* refusal(world, path, body)
@@ -99,12 +100,16 @@ describe("the relay", () => {
     })
   )
 
-  it.live("sends the model that it checked, however the question was written", () =>
+  it.live("does not let a question name two models", () =>
     Effect.gen(function* () {
       const world = yield* startRelay()
-      const twice = `{"model":"forbidden","messages":[{"role":"user","content":"hi"}],"model":"${model}"}`
-      assert.strictEqual((yield* Effect.promise(() => world.ask("/v1/chat/completions", twice))).status, 200)
-      assert.notInclude(world.model.requests[0]!.text, "forbidden")
+      for (const other of [`"model":"forbidden"`, `"\\u006dodel":"forbidden"`]) {
+        const twice = `{${other},"messages":[{"role":"user","content":"hi"}],"model":"${model}"}`
+        const { status, message } = yield* refusal(world, "/v1/chat/completions", twice)
+        assert.strictEqual(status, 400)
+        assert.match(message, /model: it is there twice/)
+      }
+      assert.deepStrictEqual(world.model.requests, [])
     })
   )
 
@@ -121,6 +126,21 @@ describe("the relay", () => {
         }
         const fits = yield* Effect.promise(() => world.ask("/v1/chat/completions", long(31 * 2 ** 20)))
         assert.strictEqual(fits.status, 200)
+      }),
+    30_000
+  )
+
+  it.live(
+    "takes the time to look over a body, whatever its shape, and counts a long one as many",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* startRelay({ limits: { callsBurst: 9, callsPerSecond: 0.01 } })
+        // To build this would take more than a second and half a gigabyte.
+        const shape = `{"model":"none","messages":[${"[],".repeat(10_000_000)}[]]}`
+        const { status, code } = yield* refusal(world, "/v1/chat/completions", shape)
+        assert.deepStrictEqual([status, code], [404, "model_not_found"])
+        const again = yield* refusal(world, "/v1/chat/completions", shape)
+        assert.deepStrictEqual([again.status, again.code], [429, "rate_limit_exceeded"])
       }),
     30_000
   )

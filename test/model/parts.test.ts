@@ -2,9 +2,12 @@
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import type { Dialect } from "../../actors/ports/models.ts"
+import { routes } from "../../adapters/model/dialects.ts"
 import { dataOf, makeSplitter } from "../../adapters/model/events.ts"
+import { fieldsOf } from "../../adapters/model/fields.ts"
 import { isUsageChunk, makeMeter } from "../../adapters/model/meter.ts"
 import { makeRedactor } from "../../adapters/model/redactor.ts"
+import { type Asked, readRequest } from "../../adapters/model/request.ts"
 
 const key = "sk-ab-ab-abc"
 
@@ -91,6 +94,77 @@ describe("events", () => {
     assert.isFalse(isUsageChunk({ choices: [], usage: null }))
     assert.isFalse(isUsageChunk({ choices: [{}], usage: { prompt_tokens: 1 } }))
     assert.isFalse(isUsageChunk(null))
+  })
+})
+
+describe("the fields of an object", () => {
+  const object = fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 6 })
+
+  it("stand where they are said to, whatever is in them", () => {
+    fc.assert(
+      fc.property(object, fc.constantFrom(undefined, 2, "\t"), (value, space) => {
+        const bytes = Buffer.from(JSON.stringify(value, null, space))
+        const found = fieldsOf(bytes)!.map(({ name, from, to }) => [name, JSON.parse(bytes.toString("utf8", from, to))])
+        assert.deepStrictEqual(found, Object.entries(JSON.parse(bytes.toString("utf8"))))
+      }),
+      { numRuns: 2_000 }
+    )
+  })
+
+  it("are none where it is cut or goes on", () => {
+    fc.assert(
+      fc.property(object, fc.nat(), (value, cut) => {
+        const text = JSON.stringify(value)
+        assert.isNull(fieldsOf(Buffer.from(text).subarray(0, cut % Buffer.byteLength(text))))
+        assert.isNull(fieldsOf(Buffer.from(`${text},`)))
+      }),
+      { numRuns: 2_000 }
+    )
+  })
+
+  const bad = [
+    "",
+    "[]",
+    "null",
+    '{"a" 1}',
+    '{"a":}',
+    '{"a":1,}',
+    "{a:1}",
+    '{"a":1 /* */}',
+    '{"a":1}{"a":2}',
+    "{'a':1}",
+    '{"\\x":1}'
+  ]
+  it.each(bad)("are none in %s", (text) => assert.isNull(fieldsOf(Buffer.from(text))))
+})
+
+describe("a question in chat", () => {
+  const read = (body: string) => readRequest(Buffer.from(body), routes["/v1/chat/completions"]!)
+  const sent = (body: string) => (read(body) as Asked).body.toString()
+
+  it("that is streamed asks what it costs, and is otherwise as it was written", () => {
+    assert.strictEqual(
+      sent(' {"model":"m", "stream":true,"n":1.0}'),
+      ' {"stream_options":{"include_usage":true},"model":"m", "stream":true,"n":1.0}'
+    )
+    assert.strictEqual(
+      sent('{"stream_options": {"include_usage":false,"a":1} ,"model":"m","stream":true}'),
+      '{"stream_options": {"include_usage":true,"a":1} ,"model":"m","stream":true}'
+    )
+    assert.strictEqual(
+      sent('{"stream_options":null,"model":"m","stream":true}'),
+      '{"stream_options":{"include_usage":true},"model":"m","stream":true}'
+    )
+  })
+
+  it("that is not streamed, or asks by itself, is as it was written", () => {
+    for (const body of [
+      '{"model":"m","seed":12345678901234567890}',
+      '{"model":"m","stream":true,"stream_options":{"include_usage":true}}'
+    ]) {
+      assert.strictEqual(sent(body), body)
+      assert.isFalse((read(body) as Asked).hidesUsage)
+    }
   })
 })
 
