@@ -1,6 +1,6 @@
 /**
  * An agent that wants out, at its own terminal, in a session of a real server: each attempt is refused, and where it is cheap the
- * same attempt on the host shows that it can succeed. What needs small bounds (bombs, full disks) is in escape-bombs.test.ts.
+ * same attempt on the host shows that it can succeed. `DEEP=1` tries it with a server of an ordinary user, too. What needs small bounds (bombs, full disks) is in escape-bombs.test.ts.
  */
 import assert from "node:assert/strict"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -9,7 +9,7 @@ import { homedir, tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, it } from "vitest"
 import { dial, hasPerl, opensForWriting, outside, systemCall } from "../support/attempts.ts"
-import { isRoot } from "../support/confined.ts"
+import { hindrance, isRoot, nobodyElse } from "../support/confined.ts"
 import { lacks } from "../support/local-sandboxes.ts"
 import { type Office, openOffice } from "../support/terminal.ts"
 
@@ -20,15 +20,20 @@ const listening = (server: NetServer, at: number | string) =>
       : server.listen(at, "127.0.0.1", () => resolve((server.address() as { port: number }).port))
   )
 
-for (const isolation of ["bubblewrap", "util-linux"] as const) {
-  const missing = lacks(isolation)
-  describe.skipIf(missing !== null)(`an agent that wants out: ${isolation}${missing === null ? "" : ` (${missing})`}`, () => {
+const ways = (["bubblewrap", "util-linux"] as const).flatMap((isolation) =>
+  (process.env["DEEP"] ? [null, nobodyElse] : [null]).map((owner) => ({ isolation, owner }))
+)
+
+for (const { isolation, owner } of ways) {
+  const missing = lacks(isolation) ?? (owner === null ? null : hindrance())
+  const title = `an agent that wants out: ${isolation}${owner === null ? "" : ", of an ordinary user"}`
+  describe.skipIf(missing !== null)(`${title}${missing === null ? "" : ` (${missing})`}`, () => {
     let office: Office
     const inside = (script: string) => office.one.terminal(script)
     const outcome = async (script: string) => (await inside(script)).text
 
     beforeAll(async () => {
-      office = await openOffice(isolation)
+      office = await openOffice(isolation, owner)
     }, 120_000)
     afterAll(() => office?.close(), 60_000)
 
@@ -148,7 +153,10 @@ for (const isolation of ["bubblewrap", "util-linux"] as const) {
         await outcome(`M='${half}''${rest}'; find / -name "$M" 2>/dev/null; grep -la "$M" /proc/[0-9]*/cmdline 2>/dev/null`),
         ""
       )
-      assert.equal(await outcome("find / -type s 2>/dev/null | sort"), "/run/proliferate/daemon.sock")
+      assert.equal(
+        await outcome("find / -type s ! -path /run/proliferate-proxy/proxy.sock 2>/dev/null"),
+        "/run/proliferate/daemon.sock"
+      )
     })
 
     it("gets another session's repository and doings not from the host either", async () => {
