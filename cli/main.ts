@@ -15,6 +15,7 @@ import { configurations } from "./commands/configurations.ts"
 import { daemon } from "./commands/daemon.ts"
 import { doctor } from "./commands/doctor.ts"
 import { machines } from "./commands/machines.ts"
+import { ops } from "./commands/ops.ts"
 import { organisations } from "./commands/organisations.ts"
 import { repos } from "./commands/repos.ts"
 import { serve } from "./commands/serve.ts"
@@ -42,6 +43,7 @@ const root = Command.make("proliferate").pipe(
     tokens,
     actor,
     machines,
+    ops,
     completion,
     daemon,
     agent

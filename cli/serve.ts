@@ -13,10 +13,12 @@ import { Cause, Console, Effect, Layer, Logger, Redacted, Stream } from "effect"
 import { ProxyRoutes } from "../actors/ports/proxy.ts"
 import { PullRequests } from "../actors/ports/pull-requests.ts"
 import { Sandboxes } from "../actors/ports/sandboxes.ts"
+import { sessionReconcilers } from "../actors/reconcilers.ts"
 import { Access } from "../actors/services/access.ts"
 import { Configurations } from "../actors/services/configurations.ts"
 import { Inspection } from "../actors/services/inspection.ts"
 import { Installations } from "../actors/services/installations.ts"
+import { Operations } from "../actors/services/operations.ts"
 import { People } from "../actors/services/people.ts"
 import { Proposals } from "../actors/services/pull-requests.ts"
 import { Repositories } from "../actors/services/repositories.ts"
@@ -39,6 +41,7 @@ import { layerEmbedded } from "../adapters/postgres/embedded.ts"
 import * as PostgresFeed from "../adapters/postgres/feed.ts"
 import * as PostgresJournal from "../adapters/postgres/journal.ts"
 import { migrated } from "../adapters/postgres/migrate.ts"
+import * as PostgresOversight from "../adapters/postgres/oversight.ts"
 import * as Pool from "../adapters/postgres/pool.ts"
 import * as RedisCoordination from "../adapters/redis/coordination.ts"
 import * as CredentialFiles from "../adapters/secrets/file.ts"
@@ -48,6 +51,8 @@ import { Journal } from "../runtime/journal.ts"
 import * as LocalCoordination from "../runtime/local-coordination.ts"
 import { localFeeds } from "../runtime/local-feeds.ts"
 import { localRouter } from "../runtime/local-router.ts"
+import { Reconcile } from "../runtime/reconcile.ts"
+import { runtimeReconcilers } from "../runtime/reconcilers.ts"
 import { openDataDirectory } from "./data-directory.ts"
 import { modelSettings, modelsText } from "./models.ts"
 import { sandboxesOf } from "./sandboxes.ts"
@@ -67,7 +72,9 @@ const program = Effect.gen(function* () {
   const reclaimed = databaseUrl === null ? Layer.effectDiscard(Journal.use(({ reclaim }) => reclaim)) : Layer.empty
 
   const records = reclaimed.pipe(
-    Layer.provideMerge(Layer.mergeAll(PostgresJournal.layer, PostgresFeed.layer, PostgresDirectory.layer)),
+    Layer.provideMerge(
+      Layer.mergeAll(PostgresJournal.layer, PostgresFeed.layer, PostgresDirectory.layer, PostgresOversight.layer)
+    ),
     Layer.provideMerge(migrated),
     Layer.provideMerge(database)
   )
@@ -96,6 +103,8 @@ const program = Effect.gen(function* () {
     Layer.provideMerge(coordinated),
     Layer.provideMerge(hands)
   )
+  const reconcilers = Effect.map(Effect.all([runtimeReconcilers, sessionReconcilers]), (both) => both.flat())
+  const operations = Operations.layer.pipe(Layer.provideMerge(Reconcile.layer(reconcilers)))
   const relay = ModelRelay.layer({ tokensMax }).pipe(Layer.provide([access, models]))
   // No host of pull requests is connected yet: who asks for one is told how to open it by hand.
   const noHosts = Layer.succeed(PullRequests, PullRequests.of({ hostOf: () => null }))
@@ -111,6 +120,7 @@ const program = Effect.gen(function* () {
     Installations.layer,
     Uploads.layer,
     Inspection.layer,
+    operations,
     repositories
   )
   const app = Api.layer.pipe(Layer.provideMerge(services), Layer.provideMerge(actors), Layer.provideMerge(records))

@@ -51,7 +51,9 @@ export const verbs = {
   "session.stop": "member",
   "session.answer": "member",
   "actors.read": "viewer",
-  "actors.release": "admin"
+  "actors.release": "admin",
+  "operations.read": "admin",
+  "operations.apply": "admin"
 } as const satisfies Record<string, Role>
 export type Verb = keyof typeof verbs
 

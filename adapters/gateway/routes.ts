@@ -7,6 +7,7 @@ import { Access, type Pass, type Verb } from "../../actors/services/access.ts"
 import { Configurations, NewConfiguration } from "../../actors/services/configurations.ts"
 import { Inspection } from "../../actors/services/inspection.ts"
 import { Installations } from "../../actors/services/installations.ts"
+import type { Operations } from "../../actors/services/operations.ts"
 import { NewOrganisation, NewToken, NewUser, People } from "../../actors/services/people.ts"
 import { NewPullRequest, Proposals } from "../../actors/services/pull-requests.ts"
 import { NewRepository, Repositories } from "../../actors/services/repositories.ts"
@@ -27,6 +28,7 @@ export type Services =
   | Inspection
   | Installations
   | Uploads
+  | Operations
 
 export interface Reply {
   readonly status: number
@@ -56,14 +58,14 @@ export interface Route extends Endpoint<Verb | null, any, any> {
   readonly path: string
 }
 
-const on = <V extends Verb | null, B = undefined, Q = undefined>(
+export const on = <V extends Verb | null, B = undefined, Q = undefined>(
   method: Route["method"],
   path: string,
   endpoint: Endpoint<V, B, Q>
 ): Route => ({ ...(endpoint as unknown as Endpoint<Verb | null, any, any>), method, path })
 
-const ok = (body: unknown): Reply => ({ status: 200, body })
-const created = (body: unknown): Reply => ({ status: 201, body })
+export const ok = (body: unknown): Reply => ({ status: 200, body })
+export const created = (body: unknown): Reply => ({ status: 201, body })
 const accepted = (body: unknown): Reply => ({ status: 202, body })
 const nothing: Reply = { status: 204, body: undefined }
 

@@ -24,8 +24,6 @@ export interface Sender {
   readonly tell: (frame: ServerFrame) => Effect.Effect<void, Cut>
   /** In order, as room is made. */
   readonly sendAll: (frames: ReadonlyArray<Uint8Array>) => Effect.Effect<void, Cut>
-  /** Of these, from `first` on, what can be sent without waiting: how many; none for a client that is behind. */
-  readonly sendNow: (frames: ReadonlyArray<Uint8Array>, first: number) => number
   readonly drained: () => void
 }
 
@@ -39,21 +37,8 @@ export const senderTo = (wire: Wire): Sender => {
     return room.await.pipe(Effect.timeoutOrElse({ duration: slowForMs, orElse: () => tooSlow }))
   })
 
-  const isBehind = () => wire.waitingBytes() > behindBytes
-
   return {
-    isBehind,
-    sendNow: (frames, first) => {
-      if (isBehind()) return 0
-      let next = first
-      wire.together(() => {
-        for (let bytes = 0; next < frames.length && bytes < batchBytes; next++) {
-          bytes += frames[next]!.byteLength
-          if (!wire.send(frames[next]!)) return
-        }
-      })
-      return next - first
-    },
+    isBehind: () => wire.waitingBytes() > behindBytes,
     tell: (frame) => Effect.suspend(() => (wire.send(encode(frame)) ? Effect.void : tooSlow)),
     sendAll: Effect.fnUntraced(function* (frames) {
       let next = 0

@@ -11,10 +11,12 @@ import { Daemons } from "../../actors/ports/daemons.ts"
 import { Directory, type Role } from "../../actors/ports/directory.ts"
 import { PullRequests } from "../../actors/ports/pull-requests.ts"
 import { Sandboxes } from "../../actors/ports/sandboxes.ts"
+import { sessionReconcilers } from "../../actors/reconcilers.ts"
 import { Access } from "../../actors/services/access.ts"
 import { Configurations } from "../../actors/services/configurations.ts"
 import { Inspection } from "../../actors/services/inspection.ts"
 import { Installations } from "../../actors/services/installations.ts"
+import { Operations } from "../../actors/services/operations.ts"
 import { type IssuedToken, People } from "../../actors/services/people.ts"
 import { Proposals } from "../../actors/services/pull-requests.ts"
 import { Repositories } from "../../actors/services/repositories.ts"
@@ -33,6 +35,7 @@ import * as MemoryFeed from "../../adapters/memory/feed.ts"
 import type { Disturb } from "../../adapters/memory/journal.ts"
 import * as MemoryJournal from "../../adapters/memory/journal.ts"
 import { emptyJournal } from "../../adapters/memory/journal-state.ts"
+import * as MemoryOversight from "../../adapters/memory/oversight.ts"
 import * as CredentialFiles from "../../adapters/secrets/file.ts"
 import { Committer } from "../../runtime/committer.ts"
 import type { FeedEvent } from "../../runtime/feed.ts"
@@ -40,6 +43,8 @@ import { Feeds } from "../../runtime/feeds.ts"
 import * as LocalCoordination from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
+import { Reconcile } from "../../runtime/reconcile.ts"
+import { runtimeReconcilers } from "../../runtime/reconcilers.ts"
 import { agentTable } from "./agents.ts"
 
 const git = (cwd: string, ...args: ReadonlyArray<string>) =>
@@ -98,7 +103,8 @@ const obliging = Layer.mergeAll(
       events: () => Stream.never,
       ack: () => Effect.void
     })
-  )
+  ),
+  agentTable()
 )
 
 export interface GatewayTest {
@@ -106,17 +112,20 @@ export interface GatewayTest {
   readonly transport?: Transport
   /** What befalls the journal. */
   readonly disturb?: Disturb
-  /** Which agents there are; on a host that has none installed and no model, if not given. */
-  readonly agents?: ReturnType<typeof agentTable>
   /** Who hosts pull requests of a repository; nobody, as in the product today, if not given. */
   readonly hosts?: PullRequests["Service"]["hostOf"]
 }
 
-const layerOf = (directory: string, { port = 0, transport, disturb, hosts = () => null, agents = agentTable() }: GatewayTest) => {
+const layerOf = (directory: string, { port = 0, transport, disturb, hosts = () => null }: GatewayTest) => {
   const state = emptyJournal()
   const records = Layer.mergeAll(MemoryJournal.layer(state, disturb), MemoryFeed.layer(), MemoryDirectory.layer(state))
   const repositories = Repositories.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(directory, "credentials")), GitProbe.layer))
+  )
+  const reconcilers = Effect.map(Effect.all([runtimeReconcilers, sessionReconcilers]), (both) => both.flat())
+  const operations = Operations.layer.pipe(
+    Layer.provideMerge(Reconcile.layer(reconcilers)),
+    Layer.provide(MemoryOversight.layer(state))
   )
   const services = Layer.mergeAll(
     Access.layer(Redacted.make(new Uint8Array(32).fill(7))),
@@ -131,6 +140,7 @@ const layerOf = (directory: string, { port = 0, transport, disturb, hosts = () =
     Installations.layer,
     Uploads.layer,
     Inspection.layer,
+    operations,
     repositories
   )
   return Gateway.layer({ host: "127.0.0.1", port, ...(transport && { transport }) }).pipe(
@@ -138,7 +148,7 @@ const layerOf = (directory: string, { port = 0, transport, disturb, hosts = () =
     Layer.provideMerge(services),
     Layer.provideMerge(localRouter([sessionActor])),
     Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer))),
-    Layer.provideMerge(Layer.mergeAll(Workspaces.layer, obliging, agents, AttachmentFiles.layer(join(directory, "attachments")))),
+    Layer.provideMerge(Layer.mergeAll(Workspaces.layer, obliging, AttachmentFiles.layer(join(directory, "attachments")))),
     Layer.provideMerge(records),
     Layer.fresh
   )

@@ -1,0 +1,146 @@
+/**
+ * What operators ask: what has come apart, what would be done about it, doing it, and what was done. Everything is of their own
+ * organisation; what the loop does by itself is runtime/reconcile.ts.
+ */
+import { Context, Effect, Layer, Schema } from "effect"
+import { newId } from "../../runtime/address.ts"
+import type { Drift, Outcome } from "../../runtime/drift.ts"
+import { Journal, type JournalError } from "../../runtime/journal.ts"
+import { type FixNote, Oversight } from "../../runtime/oversight.ts"
+import { type KindReport, Reconcile } from "../../runtime/reconcile.ts"
+import { Router, type Unavailable } from "../../runtime/router.ts"
+import { type Pass, userOf } from "./access.ts"
+import { ServiceError } from "./error.ts"
+import { Id } from "./words.ts"
+
+const Why = Schema.String.check(
+  Schema.isPattern(/^\S[^\p{Cc}\p{Cs}]{0,499}$/u, { message: "1 to 500 characters that say why, without control characters" })
+)
+const Item = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(400))
+
+export const Wanted = Schema.Struct({ kind: Schema.optionalKey(Id), actor: Schema.optionalKey(Id) })
+export const Applied = Schema.Struct({
+  /** `safe`: what the loop would do by itself. Else rows by their ids, those included that ask for a person. */
+  items: Schema.Union([Schema.Literal("safe"), Schema.Array(Item).check(Schema.isMaxLength(200))]),
+  why: Why
+})
+export const Asked = Schema.Struct({ why: Why })
+
+/** A row as pages, programs and the command line have it: times as people read them. */
+export interface DriftRow extends Omit<Drift, "actor" | "org" | "sinceMs" | "ripeAtMs" | "attempts"> {
+  readonly actor: string | null
+  readonly since: string
+  readonly ripeAt: string | null
+  readonly attempts: ReadonlyArray<Outcome & { readonly at: string }>
+}
+
+const iso = (atMs: number): string => new Date(atMs).toISOString()
+
+const rowOf = ({ org: _, actor, sinceMs, ripeAtMs, attempts, ...rest }: Drift): DriftRow => ({
+  ...rest,
+  actor: actor === null ? null : actor.id,
+  since: iso(sinceMs),
+  ripeAt: ripeAtMs === null ? null : iso(ripeAtMs),
+  attempts: attempts.map(({ atMs, ...outcome }) => ({ ...outcome, at: iso(atMs) }))
+})
+
+export interface Seen {
+  readonly drift: ReadonlyArray<DriftRow>
+  readonly kinds: ReadonlyArray<KindReport>
+}
+
+const fixesShown = 20
+
+export class Operations extends Context.Service<
+  Operations,
+  {
+    /** What the looks so far have shown, and what was done last. Asks nobody. */
+    readonly status: (
+      pass: Pass<"operations.read">
+    ) => Effect.Effect<Seen & { readonly fixes: ReadonlyArray<FixNote & { readonly atMs: number }> }, JournalError>
+    /** Looks now, and says what would be done; `plan` can be applied for 15 min. Changes nothing. */
+    readonly plan: (
+      pass: Pass<"operations.read">,
+      wanted: typeof Wanted.Type
+    ) => Effect.Effect<Seen & { readonly plan: string; readonly madeAt: string }>
+    readonly apply: (
+      pass: Pass<"operations.apply">,
+      plan: string,
+      request: typeof Applied.Type
+    ) => Effect.Effect<ReadonlyArray<Outcome & { readonly id: string }>, ServiceError>
+    /** Lets a quarantined actor go on; false if it was not. */
+    readonly release: (
+      pass: Pass<"operations.apply">,
+      kind: string,
+      id: string,
+      why: string
+    ) => Effect.Effect<boolean, ServiceError | JournalError | Unavailable>
+    /** Makes a buried command due again; false if it was not buried. */
+    readonly retry: (pass: Pass<"operations.apply">, key: string, why: string) => Effect.Effect<boolean, JournalError>
+  }
+>()("proliferate/actors/services/Operations") {
+  static readonly layer: Layer.Layer<Operations, never, Reconcile | Oversight | Journal | Router> = Layer.effect(
+    Operations,
+    Effect.gen(function* () {
+      const [reconcile, oversight, journal, router] = [yield* Reconcile, yield* Oversight, yield* Journal, yield* Router]
+
+      const note = Effect.fnUntraced(function* (
+        pass: Pass<"operations.apply">,
+        why: string,
+        done: Pick<FixNote, "kind" | "subject" | "fix" | "result" | "outcome">
+      ) {
+        const id = yield* newId("fix")
+        yield* oversight.note({ id, org: pass.organisation, by: userOf(pass), why, plannedRev: null, ...done })
+      })
+
+      return Operations.of({
+        status: Effect.fn("Operations.status")(function* ({ organisation }) {
+          const { kinds, rows } = yield* reconcile.known(organisation)
+          return { drift: rows.map(rowOf), kinds, fixes: yield* oversight.notes(organisation, fixesShown) }
+        }),
+
+        plan: Effect.fn("Operations.plan")(function* ({ organisation }, { kind, actor }) {
+          const plan = yield* reconcile.plan({ org: organisation, kind, actor })
+          const { kinds } = yield* reconcile.known(organisation)
+          return { plan: plan.id, madeAt: iso(plan.madeAtMs), drift: plan.rows.map(rowOf), kinds }
+        }),
+
+        apply: Effect.fn("Operations.apply")(function* (pass, plan, { items, why }) {
+          const mended = yield* reconcile.apply(pass.organisation, plan, items, { user: userOf(pass), why })
+          if (mended === null) {
+            const message = `there is no plan ${plan}, it is older than 15 min, or it does not hold all of these items; nothing was done: make another with \`proliferate ops reconcile --dry-run\``
+            return yield* new ServiceError({ reason: "refused", message })
+          }
+          return mended.map(({ drift: { id }, result, outcome }) => ({ id, result, outcome }))
+        }),
+
+        release: Effect.fn("Operations.release")(function* (pass, kind, id, why) {
+          const address = yield* journal.find(pass.organisation, kind, id)
+          if (address === null)
+            return yield* new ServiceError({ reason: "not-found", message: `there is no ${kind} ${id} in your organisation` })
+          const released = yield* router.release(address)
+          if (released) {
+            const done = { kind: "actor.quarantined", subject: `${kind}/${id}`, fix: "release", outcome: "released" }
+            yield* note(pass, why, { ...done, result: "applied" })
+          }
+          return released
+        }),
+
+        retry: Effect.fn("Operations.retry")(function* (pass, key, why) {
+          const isDue = yield* oversight.exhume(pass.organisation, key)
+          if (isDue) {
+            yield* router.hurry
+            yield* note(pass, why, {
+              kind: "outbox.dead",
+              subject: key,
+              fix: "retry",
+              result: "applied",
+              outcome: "it is due again"
+            })
+          }
+          return isDue
+        })
+      })
+    })
+  )
+}

@@ -1,0 +1,118 @@
+/** The operators' commands: what they print, what they ask for, and how they exit. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type ApiServer, problem, startApiServer } from "../support/api-server.ts"
+import { makeBundle, run } from "../support/command.ts"
+
+const row = {
+  id: "sandbox.stray:sbx_1",
+  kind: "sandbox.stray",
+  subject: "sbx_1",
+  actor: "ses_1",
+  severity: "warn",
+  since: "2026-11-22T15:20:00.000Z",
+  ripeAt: null,
+  sightings: 2,
+  desired: { sandbox: "gone" },
+  observed: { sandbox: "exists" },
+  reason: "ses_1 is stopped and does not hold it",
+  held: null,
+  fix: { event: "sandbox.ready", effect: "its session plans its destruction", mode: "safe", ifRevision: 12 },
+  attempts: []
+}
+const kind = {
+  kind: "session.sandbox-gone",
+  lookedAtMs: 1_700_000_000_000,
+  judged: 0,
+  drift: 0,
+  held: null,
+  unknown: [{ org: null, subject: "e2b", why: "no answer" }]
+}
+
+let server: ApiServer
+let env: Record<string, string>
+let drift: Array<typeof row> = []
+beforeAll(async () => {
+  makeBundle()
+  server = await startApiServer({
+    "GET /v1/operations": () => ({ status: 200, body: { drift, kinds: [kind], fixes: [] } }),
+    "POST /v1/operations/plans": () => ({ status: 201, body: { plan: "pln_1", madeAt: row.since, drift, kinds: [kind] } }),
+    "POST /v1/operations/plans/pln_1/apply": ({ body }) => ({
+      status: 200,
+      body: {
+        items:
+          body.items === "safe"
+            ? [{ id: row.id, result: "applied", outcome: "revision 13" }]
+            : [{ id: row.id, result: "skipped", outcome: "it moved on: revision 12 → 13" }]
+      }
+    }),
+    "POST /v1/operations/plans/pln_old/apply": problem(409, "refused", "there is no plan pln_old, or it is older than 15 min"),
+    "POST /v1/operations/commands/session%3Ases_1%3A3%3A0/retry": { status: 200, body: { retried: true } },
+    "POST /v1/operations/actors/session/ses_1/release": { status: 200, body: { released: true } }
+  })
+  env = { PROLIFERATE_URL: server.url, PROLIFERATE_TOKEN: "plf_x" }
+})
+afterAll(() => server.close())
+
+const lastAsked = () => server.asked.at(-1)!
+
+describe("proliferate ops", () => {
+  it("exits with 0 where nothing has come apart, and says what it could not see", async () => {
+    drift = []
+    const { code, stdout } = await run(["ops", "drift"], env)
+    expect(code).toBe(0)
+    expect(stdout).toContain("No drift.")
+    expect(stdout).toContain("unknown  session.sandbox-gone: e2b, no answer")
+    expect((await run(["ops", "status"], env)).code).toBe(0)
+  })
+
+  it("exits with 8 where something has: status, drift and dry run alike", async () => {
+    drift = [row]
+    for (const command of [["status"], ["drift"], ["reconcile", "--dry-run"]])
+      expect([command, (await run(["ops", ...command], env)).code]).toEqual([command, 8])
+    const { stdout } = await run(["ops", "reconcile", "--dry-run", "--kind", "sandbox.stray", "--actor", "ses_1"], env)
+    expect(lastAsked().body).toEqual({ kind: "sandbox.stray", actor: "ses_1" })
+    expect(stdout).toContain("sandbox.stray:sbx_1")
+    expect(stdout).toContain("its session plans its destruction")
+    expect(stdout).toContain("proliferate ops reconcile --plan pln_1 --apply safe")
+  })
+
+  it("prints with --json what the API says, row for row", async () => {
+    drift = [row]
+    const { code, stdout } = await run(["ops", "drift", "--json"], env)
+    expect(code).toBe(8)
+    expect(JSON.parse(stdout)).toEqual({ drift: [row], kinds: [kind] })
+    expect(JSON.parse((await run(["ops", "reconcile", "--dry-run", "--json"], env)).stdout).plan).toBe("pln_1")
+  })
+
+  it("applies a plan for a reason, and fails where something was skipped or the plan is too old", async () => {
+    const applied = await run(["ops", "reconcile", "--plan", "pln_1", "--reason", "after the outage"], env)
+    expect([applied.code, lastAsked().body]).toEqual([0, { items: "safe", why: "after the outage" }])
+    const skipped = await run(["ops", "reconcile", "--plan", "pln_1", "--apply", `${row.id}, other`, "--reason", "x"], env)
+    expect([skipped.code, lastAsked().body.items]).toEqual([1, [row.id, "other"]])
+    expect(skipped.stdout).toContain("it moved on: revision 12 → 13")
+    expect((await run(["ops", "reconcile", "--plan", "pln_old", "--reason", "x"], env)).code).toBe(3)
+  })
+
+  it("asks for one thing, and for a reason, before it asks the server", async () => {
+    const before = server.asked.length
+    for (const wrong of [
+      ["reconcile"],
+      ["reconcile", "--dry-run", "--plan", "pln_1"],
+      ["reconcile", "--plan", "pln_1"],
+      ["retry", "session:ses_1:3:0"],
+      ["release", "ses_1"],
+      ["release", "session/", "--reason", "x"]
+    ])
+      expect([wrong, (await run(["ops", ...wrong], env)).code]).toEqual([wrong, 2])
+    expect(server.asked.length).toBe(before)
+  })
+
+  it("retries a command and releases an actor, for a reason", async () => {
+    const retried = await run(["ops", "retry", "session:ses_1:3:0", "--reason", "it is back"], env)
+    expect([retried.code, lastAsked().body]).toEqual([0, { why: "it is back" }])
+    expect(retried.stdout).toContain("is due again")
+    const released = await run(["ops", "release", "ses_1", "--reason", "mended"], env)
+    expect([released.code, lastAsked().path]).toEqual([0, "/v1/operations/actors/session/ses_1/release"])
+    expect(released.stdout).toContain("goes on")
+  })
+})

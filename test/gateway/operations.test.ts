@@ -1,0 +1,139 @@
+/** What operators see and do over the API: what has come apart, a plan, applying it, and the notes of it. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { sessionAddress } from "../../actors/services/sessions.ts"
+import { Journal } from "../../runtime/journal.ts"
+import { type Started, startGateway } from "../support/gateway.ts"
+
+const plan = ({ must, owner }: Started, wanted = {}) => must(owner.token, "POST", "/v1/operations/plans", wanted)
+
+/** A session whose quarantine nobody lifted yet. */
+const setAside = Effect.fnUntraced(function* (its: Started) {
+  const { id } = yield* its.session()
+  const address = sessionAddress(its.organisation.id, id)
+  yield* its.its(Journal.use((journal) => journal.quarantine(address, { reason: "five crashes", event: { type: "poison" } })))
+  return id
+})
+
+describe("an operator", () => {
+  it.live("is shown what has come apart, plans, and applies by name what asks for a person", () =>
+    Effect.gen(function* () {
+      const its = yield* startGateway()
+      const { ask, must, owner } = its
+      assert.deepEqual((yield* plan(its)).drift, [])
+      const id = yield* setAside(its)
+      const seen = yield* plan(its)
+      assert.lengthOf(seen.drift, 1)
+      const [row] = seen.drift
+      assert.deepInclude(row, {
+        id: `actor.quarantined:session/${id}`,
+        kind: "actor.quarantined",
+        actor: id,
+        severity: "bad",
+        ripeAt: null
+      })
+      assert.deepEqual(row.fix, { event: "release", effect: "it goes on from what is stored", mode: "ask", ifRevision: 1 })
+      assert.deepEqual((yield* plan(its, { kind: "outbox.dead" })).drift, [])
+      assert.deepEqual((yield* plan(its, { actor: "ses_other" })).drift, [])
+
+      const apply = (items: unknown, planId = seen.plan) =>
+        ask(owner.token, "POST", `/v1/operations/plans/${planId}/apply`, { items, why: "a drill" })
+      assert.deepEqual((yield* apply("safe")).body.items, [])
+      assert.strictEqual((yield* apply([row.id, "actor.quarantined:session/ses_no"])).status, 409)
+      assert.strictEqual((yield* apply("safe", "pln_no")).status, 409)
+      assert.strictEqual(
+        (yield* its.its(Journal.use((journal) => journal.load(sessionAddress(its.organisation.id, id)))))?.quarantine?.reason,
+        "five crashes"
+      )
+      assert.deepEqual((yield* apply([row.id])).body.items, [{ id: row.id, result: "applied", outcome: "released" }])
+      assert.deepEqual((yield* apply([row.id])).body.items, [
+        { id: row.id, result: "skipped", outcome: "it was released before" }
+      ])
+      assert.deepEqual((yield* plan(its)).drift, [])
+
+      const { fixes, kinds } = yield* must(owner.token, "GET", "/v1/operations")
+      assert.deepEqual(
+        fixes.map(({ by, why, plannedRev, result, fix }: any) => ({ by, why, plannedRev, result, fix })),
+        ["skipped", "applied"].map((result) => ({ by: owner.id, why: "a drill", plannedRev: 1, result, fix: "release" }))
+      )
+      assert.includeMembers(
+        kinds.map(({ kind }: any) => kind),
+        [
+          "actor.unhosted",
+          "outbox.stuck",
+          "outbox.dead",
+          "deadline.late",
+          "session.sandbox-gone",
+          "session.silent",
+          "sandbox.stray"
+        ]
+      )
+    })
+  )
+
+  it.live("releases an actor and retries a buried command, each with a reason that is kept", () =>
+    Effect.gen(function* () {
+      const its = yield* startGateway()
+      const { must, owner, ask } = its
+      const id = yield* setAside(its)
+      const release = `/v1/operations/actors/session/${id}/release`
+      assert.strictEqual((yield* ask(owner.token, "POST", release, {})).status, 400)
+      assert.deepEqual(yield* must(owner.token, "POST", release, { why: "mended" }), { released: true })
+      assert.deepEqual(yield* must(owner.token, "POST", release, { why: "again" }), { released: false })
+      assert.strictEqual(
+        (yield* ask(owner.token, "POST", "/v1/operations/actors/session/ses_no/release", { why: "x" })).status,
+        404
+      )
+      assert.deepEqual(yield* must(owner.token, "POST", "/v1/operations/commands/session:ses_1:1:0/retry", { why: "x" }), {
+        retried: false
+      })
+      const { fixes } = yield* must(owner.token, "GET", "/v1/operations")
+      assert.lengthOf(fixes, 1)
+      assert.deepInclude(fixes[0], { subject: `session/${id}`, fix: "release", by: owner.id, why: "mended" })
+    })
+  )
+
+  it.live("must be an administrator, and sees their own organisation alone", () =>
+    Effect.gen(function* () {
+      const its = yield* startGateway()
+      const { ask, must, owner, person } = its
+      yield* setAside(its)
+      const requests = [
+        ["GET", "/v1/operations", undefined],
+        ["POST", "/v1/operations/plans", {}],
+        ["POST", "/v1/operations/plans/pln_1/apply", { items: "safe", why: "x" }],
+        ["POST", "/v1/operations/commands/session:ses_1:1:0/retry", { why: "x" }],
+        ["POST", "/v1/operations/actors/session/ses_1/release", { why: "x" }]
+      ] as const
+      const member = yield* person("member")
+      for (const [method, path, body] of requests)
+        assert.strictEqual((yield* ask(member.token, method, path, body)).status, 403, path)
+      const admin = yield* person("admin")
+      const { plan: planId, drift } = yield* must(admin.token, "POST", "/v1/operations/plans", {})
+      assert.lengthOf(drift, 1)
+
+      const other = yield* must(owner.token, "POST", "/v1/organisations", {
+        name: "Second",
+        owner: { name: "Bo", email: "bo@example.org" }
+      })
+      const theirs = other.token.secret
+      assert.deepEqual((yield* must(theirs, "POST", "/v1/operations/plans", {})).drift, [])
+      assert.deepEqual((yield* must(theirs, "GET", "/v1/operations")).drift, [])
+      const stolen = yield* ask(theirs, "POST", `/v1/operations/plans/${planId}/apply`, { items: [drift[0].id], why: "x" })
+      assert.strictEqual(stolen.status, 409)
+    })
+  )
+
+  it.live("is told that the database is away, and of nothing come apart", () =>
+    Effect.gen(function* () {
+      let isAway = false
+      const its = yield* startGateway({
+        disturb: (operation) => Effect.succeed(isAway && operation === "dueTimers" ? "unavailable" : null)
+      })
+      isAway = true
+      const { drift, kinds } = yield* plan(its, { kind: "deadline.late" })
+      assert.deepEqual(drift, [])
+      assert.lengthOf(kinds.find(({ kind }: any) => kind === "deadline.late").unknown, 1)
+    })
+  )
+})
