@@ -3,6 +3,8 @@ import { Effect } from "effect"
 import type { Simulation } from "./simulation.ts"
 
 const nodesMax = 2
+/** No more than would hold the loop that finds them. */
+const unaskedMax = 3
 
 const onOneSandbox = (simulation: Simulation, befalls: (sandboxId: string) => void) => {
   const running = simulation.world.alive.filter(({ state }) => state === "running")
@@ -12,6 +14,13 @@ const onOneSandbox = (simulation: Simulation, befalls: (sandboxId: string) => vo
 const befalls = {
   "sandbox stops": (simulation: Simulation) => onOneSandbox(simulation, (id) => simulation.world.stop(id)),
   "sandbox vanishes": (simulation: Simulation) => onOneSandbox(simulation, (id) => simulation.world.destroy(id)),
+  "sandbox appears": ({ world, journal, timeline }: Simulation) => {
+    const sessions = [...journal.actors.values()]
+    if (sessions.length > 0 && world.unasked.size < unaskedMax) {
+      const { org, id } = timeline.pick(sessions).address
+      world.appear(org, id)
+    }
+  },
   "daemon dies": (simulation: Simulation) =>
     onOneSandbox(simulation, (id) => simulation.world.restartDaemon(id, simulation.timeline.chance(0.5))),
   "stream is cut": (simulation: Simulation) =>

@@ -3,11 +3,13 @@
  * journal and the one feed store that all nodes share. What it sends to them goes over a wire, and weather is on it.
  */
 import { type Context, Effect, Fiber, Layer } from "effect"
+import { sessionReconcilers } from "../../actors/reconcilers.ts"
 import { sessionActor } from "../../actors/session.ts"
 import type { Disturbance } from "../../adapters/memory/disturbance.ts"
 import { type FeedState, memoryFeed } from "../../adapters/memory/feed.ts"
 import { type Disturb, memoryJournal } from "../../adapters/memory/journal.ts"
 import type { JournalState } from "../../adapters/memory/journal-state.ts"
+import { memoryOversight, type Notes } from "../../adapters/memory/oversight.ts"
 import type { Address } from "../../runtime/address.ts"
 import { Committer } from "../../runtime/committer.ts"
 import { FeedStore } from "../../runtime/feed.ts"
@@ -17,6 +19,9 @@ import { Journal, type Transition } from "../../runtime/journal.ts"
 import * as LocalCoordination from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
+import { Oversight } from "../../runtime/oversight.ts"
+import { Reconcile } from "../../runtime/reconcile.ts"
+import { runtimeReconcilers } from "../../runtime/reconcilers.ts"
 import { type Answer, type AskError, type Message, Router, Unavailable } from "../../runtime/router.ts"
 import type { Lane, Timeline } from "../support/timeline.ts"
 import type { Laws } from "./laws.ts"
@@ -24,7 +29,7 @@ import type { Weather } from "./weather.ts"
 import { worldContext } from "./wires.ts"
 import type { World } from "./world.ts"
 
-type Services = Router | Feeds
+type Services = Router | Feeds | Reconcile
 
 const lost = new Unavailable({ reason: "draining", message: "the connection to the node was lost" })
 
@@ -40,6 +45,7 @@ export interface Surroundings {
   readonly weather: Weather
   readonly world: World
   readonly journal: JournalState
+  readonly notes: Notes
   readonly feeds: FeedState
   readonly laws: Laws
   /** What the journal takes in no batch. */
@@ -81,6 +87,7 @@ export class Node {
     const stores = Layer.mergeAll(
       Layer.succeed(Journal, this.#journal),
       Layer.succeed(FeedStore, this.#feedStore),
+      Layer.succeed(Oversight, this.#oversight),
       Layer.succeed(Inspector, (inspection: Inspection) => this.#around.inspected(this, inspection)),
       Layer.succeedContext(worldContext(this.lane, this.#around.world))
     )
@@ -88,7 +95,11 @@ export class Node {
       Layer.provide(LocalCoordination.layer),
       Layer.provideMerge(stores)
     )
-    return localRouter([this.#definition]).pipe(Layer.provideMerge(carriers))
+    const reconcilers = Effect.all([runtimeReconcilers, sessionReconcilers])
+    return Reconcile.layer(Effect.map(reconcilers, (both) => both.flat())).pipe(
+      Layer.provideMerge(localRouter([this.#definition])),
+      Layer.provideMerge(carriers)
+    )
   }
 
   /** The session as it is, each hand watched and now and then made to crash. */
@@ -158,6 +169,26 @@ export class Node {
       dueTimers: (...args) => over(journal.dueTimers(...args)),
       quarantine: (...args) => over(journal.quarantine(...args)),
       release: (...args) => over(journal.release(...args))
+    }
+  }
+
+  get #oversight(): Oversight["Service"] {
+    const { weather, world, journal, notes } = this.#around
+    const isOut = Effect.andThen(
+      weather.pass(0, 3),
+      Effect.sync(() => weather.isOut("journal") || weather.strikes("journal.unavailable"))
+    )
+    const oversight = memoryOversight(journal, notes, isOut)
+    const over = <A, E>(request: Effect.Effect<A, E>) => this.lane.across(world.lane, request)
+    return {
+      standing: (...args) => over(oversight.standing(...args)),
+      quarantined: (...args) => over(oversight.quarantined(...args)),
+      stuck: (...args) => over(oversight.stuck(...args)),
+      dead: (...args) => over(oversight.dead(...args)),
+      commandsOf: (...args) => over(oversight.commandsOf(...args)),
+      exhume: (...args) => over(oversight.exhume(...args)),
+      note: (...args) => over(oversight.note(...args)),
+      notes: (...args) => over(oversight.notes(...args))
     }
   }
 

@@ -21,7 +21,10 @@ const contextOf = ({ stored }: ActorRow): SessionContext => JSON.parse(stored.sn
 const restful = new Set(["pending", "paused", "stopped", "failed"])
 
 /** What it still has to do; empty: it is at rest. */
-export const unrest = ({ journal, feeds }: Aftermath): ReadonlyArray<string> => [
+export const unrest = ({ journal, feeds, world }: Aftermath): ReadonlyArray<string> => [
+  ...astray({ journal, world })
+    .filter(({ sandboxId }) => world.unasked.has(sandboxId))
+    .map(({ sandboxId }) => `sandbox ${sandboxId}, which nobody asked for, is there`),
   ...[...journal.commands.values()].filter(({ dead }) => !dead).map(({ key, name }) => `command ${name} ${key} is not done`),
   ...[...journal.actors.values()].flatMap((actor) => {
     const name = nameOf(actor.address)
@@ -43,13 +46,18 @@ const lastNotice = ({ journal }: ActorRow): number => {
   return 0
 }
 
+/** Sandboxes that no session holds. */
+const astray = ({ journal, world }: Pick<Aftermath, "journal" | "world">) => {
+  const owned = new Map([...journal.actors.values()].map((actor) => [contextOf(actor).sandboxId, actor.address.id]))
+  return world.alive.filter(({ sandboxId, sessionId }) => owned.get(sandboxId) !== sessionId)
+}
+
 export const atRest = (aftermath: Aftermath): void => {
   const { journal, world, laws } = aftermath
   for (const line of unrest(aftermath)) must(false, `G5: it did not come to rest: ${line}`)
 
   const owned = new Map([...journal.actors.values()].map((actor) => [contextOf(actor).sandboxId, actor.address.id]))
-  for (const { sandboxId, sessionId } of world.alive)
-    must(owned.get(sandboxId) === sessionId, `I5: sandbox ${sandboxId} of ${sessionId} is astray`)
+  for (const { sandboxId, sessionId } of astray(aftermath)) must(false, `I5: sandbox ${sandboxId} of ${sessionId} is astray`)
   const kept = new Set([...journal.actors.values()].map((actor) => contextOf(actor).snapshotId))
   for (const { snapshotId, key, isDiscarded } of world.snapshots.values())
     must(isDiscarded || kept.has(snapshotId) || isForgone(key, journal), `I5: snapshot ${snapshotId} is astray`)

@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import type { FeedState } from "../../adapters/memory/feed.ts"
 import { emptyJournal, type JournalState } from "../../adapters/memory/journal-state.ts"
+import type { Notes } from "../../adapters/memory/oversight.ts"
 import type { Address } from "../../runtime/address.ts"
 import type { Inspection } from "../../runtime/inspection.ts"
 import type { Transition } from "../../runtime/journal.ts"
@@ -33,6 +34,7 @@ export class Simulation implements Surroundings {
   readonly weather: Weather
   readonly world: World
   readonly journal: JournalState = emptyJournal()
+  readonly notes: Notes = []
   readonly feeds: FeedState = new Map()
   readonly laws: Laws
   readonly trace: Array<string> = []
@@ -91,7 +93,9 @@ export class Simulation implements Surroundings {
 
   committed(node: Node, batch: ReadonlyArray<Transition>): void {
     for (const { address, base, event, status, snapshot, commands } of this.laws.committed(batch)) {
-      const { type } = event as { readonly type: string }
+      const { type, sandboxId } = event as { readonly type: string; readonly sandboxId?: string }
+      if (type === "sandbox.gone" && this.world.sandboxes.get(sandboxId!)?.state !== "gone")
+        this.laws.broken ??= new Violation(`R2: ${address.id} was told that ${sandboxId} is gone, and it is there`)
       const state = JSON.stringify((snapshot as { readonly value: unknown }).value)
       const asks = commands.map(({ name }) => name).join(" ")
       this.note(node.name, `${address.id} r${base + 1} ${type} -> ${state.startsWith('"') ? status : state} ${asks}`.trimEnd())
@@ -110,6 +114,12 @@ export class Simulation implements Surroundings {
         break
       case "command.done":
         this.note(node.name, `  ${inspection.key} is done`)
+        break
+      case "drift.fixed":
+        // What a session itself let slip would be put right as well, and nobody would know.
+        if (inspection.kind === "sandbox.stray" && inspection.result === "applied" && !this.world.unasked.has(inspection.subject))
+          this.laws.broken ??= new Violation(`I5: sandbox ${inspection.subject} was astray, and only the loop found it`)
+        this.note(node.name, `  ${inspection.kind} ${inspection.subject} ${inspection.result}: ${inspection.outcome}`)
         break
       default: {
         const { type, address: _, ...rest } = { address: null, ...inspection }

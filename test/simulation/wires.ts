@@ -52,7 +52,7 @@ export const sandboxesOver = (lane: Lane, world: World): Sandboxes["Service"] =>
     capture: (sandboxId, key) => call(world.capture(sandboxId, key)),
     destroy: (sandboxId) => call(Effect.sync(() => world.destroy(sandboxId))),
     discard: (snapshotId) => call(Effect.sync(() => world.discard(snapshotId))),
-    list: call(Effect.sync(() => world.alive))
+    list: call(Effect.sync(() => (world.deniesAll ? [] : world.alive)))
   })
 }
 
@@ -130,6 +130,7 @@ export const daemonsOver = (lane: Lane, world: World): Daemons["Service"] => {
           const daemonId = reading.daemon.id
           const next = Effect.gen(function* () {
             const events = yield* reading.next
+            if (world.muted.has(sandboxId)) return yield* Effect.never
             if (!world.isReachable(world.sandboxes.get(sandboxId)!)) {
               yield* Effect.sleep(silenceMs)
               return yield* noAnswer("silent for 15 s")

@@ -47,6 +47,12 @@ export class World {
   provider = "simulated"
   bootMs: readonly [leastMs: number, mostMs: number] = [500, 6_000]
   onForgotten: (sandboxId: string, daemonId: string, event: DaemonEvent) => void = () => {}
+  /** It says of every sandbox that there is none: asked in the wrong place, with the wrong key, or out of order. */
+  deniesAll = false
+  /** Sandboxes whose streams say nothing any more, not even that they broke. */
+  readonly muted = new Set<string>()
+  /** Sandboxes that nobody asked for. */
+  readonly unasked = new Set<string>()
   readonly #refused = new Map<string, SandboxError>()
   #ids = 0
 
@@ -134,7 +140,17 @@ export class World {
     })
   }
 
+  /** One that says that it belongs to a session, which knows nothing of it. */
+  appear(org: string, sessionId: string): string {
+    const sandboxId = this.newId("sbx")
+    const made = { sandboxId, key: `session:${sessionId}:0:${sandboxId}`, org, sessionId, work: new Set<string>() }
+    this.sandboxes.set(sandboxId, { ...made, state: "running", daemon: null, unreachableUntilMs: 0, endsAtMs: null })
+    this.unasked.add(sandboxId)
+    return sandboxId
+  }
+
   status(sandboxId: string): "running" | "stopped" | "gone" {
+    if (this.deniesAll) return "gone"
     return this.sandboxes.get(sandboxId)?.state ?? "gone"
   }
 
