@@ -4,7 +4,7 @@
  * installed once, into PROLIFERATE_AGENTS_DIR or a directory of all runs of this suite: 1.1 GB.
  */
 import { execFileSync } from "node:child_process"
-import { cpSync, mkdtempSync, rmSync } from "node:fs"
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -16,6 +16,8 @@ const directory = mkdtempSync(join(tmpdir(), "proliferate-agents-"))
 const agentsDir = process.env["PROLIFERATE_AGENTS_DIR"] ?? join(tmpdir(), "proliferate-agents-cache")
 const hostKey = "the-key-of-this-host"
 const waitMs = 180_000
+/** One red pixel. */
+const dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
 let server: Server
 let model: ScriptedModel
 let env: Record<string, string>
@@ -92,6 +94,19 @@ describe.each(["opencode", "claude", "codex"])("%s", (agent) => {
     expect(code).toBe(0)
     expect(lastTold().body["model"]).toBe("scripted-2")
     expect(lastTold().text).toContain("x.txt holds hi")
+  })
+
+  it("sees the picture that came with a prompt", { timeout: waitMs }, async () => {
+    const picture = join(directory, "dot.png")
+    writeFileSync(picture, Buffer.from(dot, "base64"))
+    const { code, stdout } = await start(
+      ["sessions", "prompt", sessionId, "SCRIPT:images What is in it?", "--attach", picture, "--wait"],
+      env,
+      "",
+      waitMs
+    ).ended
+    expect(stdout).toContain("I see 1 images.")
+    expect(code).toBe(0)
   })
 
   it("stops when its turn is interrupted, and the model stops as well", { timeout: waitMs }, async () => {
