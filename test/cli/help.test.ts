@@ -16,7 +16,7 @@ const walk = async (path: ReadonlyArray<string>): Promise<Array<{ path: Readonly
 }
 
 it("teaches every command: what it is for, its flags, and examples where its name does not say it all", {
-  timeout: 60_000
+  timeout: 120_000
 }, async () => {
   const commands = await walk([])
   const names = commands.map(({ path }) => path.join(" "))
@@ -45,6 +45,10 @@ it("teaches every command: what it is for, its flags, and examples where its nam
     "ops retry",
     "machines render",
     "completion",
+    "agents list",
+    "agents install",
+    "agents check",
+    "sessions model",
     "sessions rename",
     "sessions archive",
     "sessions unarchive",
