@@ -3,6 +3,7 @@ import { Clock, Effect, Exit, Redacted, Stream } from "effect"
 import { Directory } from "../../actors/ports/directory.ts"
 import type { AnswerCut, ModelResponse } from "../../actors/ports/proxy.ts"
 import { newId } from "../../runtime/address.ts"
+import type { Asker } from "./allowance.ts"
 import { type CallAnswer, type CallError, makeCalls } from "./call.ts"
 import { keyHeader, type Route } from "./dialects.ts"
 import { Limits } from "./limits.ts"
@@ -12,12 +13,6 @@ import { makeRedactor, redact } from "./redactor.ts"
 import { type Refusal, refusal } from "./refusal.ts"
 import { type Asked, answerHeaders, requestHeaders } from "./request.ts"
 import type { Upstream } from "./upstreams.ts"
-
-/** Whose sandbox asks. */
-export interface Asker {
-  readonly org: string
-  readonly sessionId: string
-}
 
 export interface Forwarded {
   readonly asker: Asker

@@ -22,6 +22,8 @@ const defaults = {
   /** Of one session: one every two seconds for each of those, and a minute's quarter of it in a row. */
   callsPerSecond: 4,
   callsBurst: 60,
+  /** A body counts as one call more for each of these, since all of its bytes are looked over. */
+  bytesPerCall: 4 * 1_048_576,
   /** Kept connections to one endpoint that nobody uses. */
   idleConnectionsMax: 16,
   /** Where the count of an answer never came: letters of English text a token, roughly. */

@@ -17,9 +17,9 @@ import type { ModelRequest, ModelResponse } from "../../actors/ports/proxy.ts"
 import { Access } from "../../actors/services/access.ts"
 import type { ServiceError } from "../../actors/services/error.ts"
 import type { Coordination } from "../../runtime/coordination.ts"
-import { makeAllowance } from "./allowance.ts"
+import { type Asker, makeAllowance } from "./allowance.ts"
 import { type Route, routes } from "./dialects.ts"
-import { type Asker, makeForward } from "./forward.ts"
+import { makeForward } from "./forward.ts"
 import { Limits } from "./limits.ts"
 import { jsonResponse, type Refusal, refusal } from "./refusal.ts"
 import { readRequest } from "./request.ts"
@@ -48,7 +48,7 @@ export class ModelRelay extends Context.Service<
         const { models } = yield* Models
         const { find } = yield* Upstreams
         const { bodyBytesMax } = yield* Limits
-        const allow = yield* makeAllowance
+        const { enter, weigh } = yield* makeAllowance
         const forward = yield* makeForward
         const list = listOf(models.map(({ id }) => id))
 
@@ -62,7 +62,7 @@ export class ModelRelay extends Context.Service<
             const isOwn =
               principal.kind === "sandbox" && principal.organisation === asker.org && principal.session.id === asker.sessionId
             if (!isOwn) return { status: 401, isFinal: true, message: "the token is not that of this sandbox's session" }
-            const excess = yield* allow(`${asker.org}/${asker.sessionId}`)
+            const excess = yield* enter(asker)
             if (excess !== null) return { status: 429, ...excess }
             if (tokensMax === null) return null
             const { input, output } = yield* directory.modelUsage(asker.org, asker.sessionId)
@@ -97,6 +97,8 @@ export class ModelRelay extends Context.Service<
           if (body === null) {
             return say({ status: 413, isFinal: true, message: `a body may have at most ${bodyBytesMax / 2 ** 20} MB` })
           }
+          const excess = yield* weigh(asker, body.length)
+          if (excess !== null) return say({ status: 429, ...excess })
           const asked = readRequest(body, route)
           if (typeof asked === "string") return say({ status: 400, isFinal: true, message: asked })
           const upstream = find(asked.model, route.dialect)

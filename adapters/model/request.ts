@@ -1,41 +1,56 @@
 /** From what an agent sends to what an endpoint gets: the same words, from a sender without a name. */
 import type { Dialect } from "../../actors/ports/models.ts"
 import { anthropicVersion, type Route } from "./dialects.ts"
+import { fieldsOf } from "./fields.ts"
 
 export interface Asked {
   readonly model: string
-  /** Written anew from what was read, so that what is sent is what was checked, whatever else the bytes could be read as. */
   readonly body: Buffer
   /** A chat stream was asked what it costs by us, not by the agent, who is not to be bothered with the answer. */
   readonly hidesUsage: boolean
 }
 
-type Json = Readonly<Record<string, unknown>>
+/** What the relay looks at, and how much of it there may be. */
+const looked = ["model", "stream", "stream_options", "background"]
+const valueBytesMax = 10_000
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** What was asked, or a sentence that says why it cannot be. */
-export const readRequest = (bytes: Uint8Array, { dialect, path }: Route): Asked | string => {
-  let given: unknown
-  try {
-    given = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"))
-  } catch {
-    return "the body is not JSON"
+export const readRequest = (given: Uint8Array, { dialect, path }: Route): Asked | string => {
+  const bytes = Buffer.from(given.buffer, given.byteOffset, given.length)
+  const fields = fieldsOf(bytes)
+  if (fields === null) return "the body is not a JSON object"
+  const values = new Map<string, unknown>()
+  for (const { name, from, to } of fields) {
+    if (!looked.includes(name)) continue
+    // Whoever reads it next might take the other one.
+    if (values.has(name)) return `${name}: it is there twice`
+    if (to - from > valueBytesMax) return `${name}: it is too long`
+    try {
+      values.set(name, JSON.parse(bytes.toString("utf8", from, to)))
+    } catch {
+      return `${name}: it is not JSON`
+    }
   }
-  if (!isObject(given)) return "the body is not a JSON object"
-  const { model } = given
+  const model = values.get("model")
   if (typeof model !== "string" || model === "") return "model: name the model to use"
   // Its end could only be asked for later, which nothing here serves or counts.
-  if (dialect === "responses" && given["background"] === true) return "background: not served here, leave it out"
-  const options = given["stream_options"]
-  const isChatStream = path === "/chat/completions" && given["stream"] === true
+  if (dialect === "responses" && values.get("background") === true) return "background: not served here, leave it out"
+  const options = values.get("stream_options")
+  const isChatStream = path === "/chat/completions" && values.get("stream") === true
   const hidesUsage = isChatStream && !(isObject(options) && options["include_usage"] === true)
-  const sent = hidesUsage ? { ...given, stream_options: { ...(isObject(options) && options), include_usage: true } } : given
-  try {
-    return { model, body: Buffer.from(JSON.stringify(sent)), hidesUsage }
-  } catch {
-    return "the body is nested too deeply"
-  }
+  if (!hidesUsage) return { model, body: bytes, hidesUsage }
+
+  const asking = JSON.stringify({ ...(isObject(options) && options), include_usage: true })
+  const place = fields.find(({ name }) => name === "stream_options")
+  const brace = bytes.indexOf("{") + 1
+  const body =
+    place === undefined
+      ? [bytes.subarray(0, brace), Buffer.from(`"stream_options":${asking},`), bytes.subarray(brace)]
+      : [bytes.subarray(0, place.from), Buffer.from(asking), bytes.subarray(place.to)]
+  return { model, body: Buffer.concat(body), hidesUsage }
 }
 
 /** All that may say more than the request itself: who asks, through what, in which conversation, stays here. */
