@@ -48,8 +48,7 @@ export const lead = (request: IncomingMessage, response: ServerResponse, target:
   const onward = httpRequest({
     method: request.method!,
     path: request.url!,
-    // Nobody uses it again, and the daemon has few.
-    headers: { ...request.headers, connection: "close" },
+    headers: { ...request.headers, connection: "keep-alive" },
     createConnection: () => dial(machine, port)
   })
   onward.on("error", () => refuse(502))
@@ -57,6 +56,8 @@ export const lead = (request: IncomingMessage, response: ServerResponse, target:
     response.writeHead(answer.statusCode!, answer.headers)
     answer.on("error", () => response.destroy())
     answer.pipe(response)
+    // Nobody uses the connection again, and a daemon has few.
+    answer.on("end", () => onward.destroy())
   })
   response.on("close", () => onward.destroy())
   request.pipe(onward)

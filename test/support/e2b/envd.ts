@@ -76,8 +76,10 @@ const start = async (request: IncomingMessage, response: ServerResponse) => {
   child.on("close", (code, signal) => over(code ?? 137, signal === null ? `exit status ${code}` : `signal: ${signal}`))
 }
 
-const list = (response: ServerResponse) =>
+const list = async (request: IncomingMessage, response: ServerResponse) => {
+  await bodyOf(request)
   json(response, 200, { processes: [...processes].map(([pid, { config }]) => ({ pid, config })) })
+}
 
 const signal = async (request: IncomingMessage, response: ServerResponse) => {
   const asked = JSON.parse((await bodyOf(request)).toString()) as {
@@ -106,15 +108,20 @@ const files = async (request: IncomingMessage, response: ServerResponse, query: 
   json(response, 200, [{ name: path.split("/").at(-1), path, type: "file" }])
 }
 
-createServer(async (request, response) => {
+const serve = async (request: IncomingMessage, response: ServerResponse) => {
   const url = new URL(request.url ?? "/", "http://envd")
   if (url.pathname === "/health") return response.writeHead(204).end()
   if (url.pathname === "/files") return files(request, response, url.searchParams)
   if (url.pathname === "/process.Process/Start") return start(request, response)
-  if (url.pathname === "/process.Process/List") return list(response)
+  if (url.pathname === "/process.Process/List") return list(request, response)
   if (url.pathname === "/process.Process/SendSignal") return signal(request, response)
   json(response, 404, { code: "unimplemented", message: `this fake has no ${url.pathname}` })
-}).listen(join(shared, "envd.sock"))
+}
+
+// A request may break off at any moment.
+createServer((request, response) => void serve(request, response).catch(() => response.destroy())).listen(
+  join(shared, "envd.sock")
+)
 
 createNetServer((outside) => {
   outside.on("error", () => {})

@@ -115,6 +115,8 @@ export class Machine {
       said += text
     })
     this.#monitor = monitor
+    // Nobody switched it off: this fake has a fault.
+    monitor.on("exit", () => this.#monitor === monitor && console.error(`a machine ended by itself: ${said}`))
     this.#isFrozen = false
     for (let tries = 0; tries < 500; tries++) {
       if (monitor.exitCode !== null) throw new Error(`a machine did not start: ${said}`)
