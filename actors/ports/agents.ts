@@ -20,6 +20,8 @@ export const agentDefault = "opencode"
 export interface AgentStart {
   readonly command: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string>>
+  /** Of the environment, what nobody may be told. */
+  readonly secrets: ReadonlyArray<string>
   readonly model: string | null
   readonly modelOption: string
   readonly mode: string | null

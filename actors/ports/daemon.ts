@@ -71,6 +71,8 @@ export const StartAgent = Schema.Struct({
    */
   command: Schema.Array(Schema.String),
   env: Schema.Record(Schema.String, Schema.String),
+  /** Of its environment, what no event may show. */
+  secrets: Schema.optionalKey(Schema.Array(Schema.String)),
   /** What `{model}` stands for; null: the agent knows by itself. */
   model: Schema.NullOr(Schema.String),
   /** What the agent calls a model among its options, such as `proliferate/{model}`. */

@@ -106,7 +106,7 @@ const make = Effect.fn("Agents.make")(function* ({ directory, file, tokenOf }: A
       const program = yield* known(name)
       const wish = { permissions, token: tokenOf(org, sessionId), models: modelsOf(program) }
       const { mode = null, modelOption = "{model}", ...started } = program.start(`{agents}/${placeOf(name)}`, wish)
-      return { ...started, model: chosen, modelOption, mode }
+      return { ...started, secrets: [wish.token], model: chosen, modelOption, mode }
     }),
     install: Effect.fn("Agents.install")(function* (name, tell) {
       const program = yield* known(name)

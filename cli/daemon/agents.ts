@@ -69,7 +69,8 @@ export class Agents extends Context.Service<
       /** From a command to an agent that takes turns. Its process ends with `boot.run`, and the boot when the process does by itself. */
       const launch = Effect.fnUntraced(function* (boot: Boot, agentSession: string | null) {
         const { request, model, run } = boot
-        const { name, permissions, mode } = request
+        const { name, permissions, mode, secrets = [] } = request
+        for (const secret of secrets) events.hide(secret)
         const startedAt = yield* Clock.currentTimeMillis
         const narrator = yield* makeNarrator(name)
         const replayed = Latch.makeUnsafe()

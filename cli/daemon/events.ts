@@ -3,6 +3,7 @@
  *
  *   E1  Numbers start at 1, have no gaps, and are given once, in the order of the happening.
  *   E2  An event is forgotten only after its acknowledgement. When too much is unacknowledged, `room` makes its source wait.
+ *   E3  What is to be hidden is in no event. Who tells words in pieces asks `openEnd` how much to hold back.
  */
 import { randomBytes } from "node:crypto"
 import { Clock, Context, Effect, Latch, Layer } from "effect"
@@ -16,6 +17,10 @@ export class Events extends Context.Service<
     readonly daemonId: string
     /** Never waits: a source that may flood asks for `room` before it reads on. */
     readonly append: (kind: string, agent: string | null, body: Record<string, unknown>) => void
+    /** From now on it is told as `[secret]`: letters, digits and . _ - alone. */
+    readonly hide: (secret: string) => void
+    /** How many characters at the end of a text may be the beginning of what is hidden. */
+    readonly openEnd: (text: string) => number
     readonly firstSeq: () => number
     readonly lastSeq: () => number
     readonly isFull: () => boolean
@@ -37,12 +42,22 @@ export class Events extends Context.Service<
       let firstSeq = 1
       let bytes = 0
 
+      const hidden = new Set<string>()
+      const openEnd = (text: string) => {
+        let longest = 0
+        for (const secret of hidden)
+          for (let length = Math.min(secret.length - 1, text.length); length > longest; length -= 1)
+            if (text.endsWith(secret.slice(0, length))) longest = length
+        return longest
+      }
+
       const lastSeq = () => firstSeq + kept.length - 1
       const isFull = () => kept.length >= limits.eventsMax || bytes >= limits.eventBytesMax
 
       const append: Events["Service"]["append"] = (kind, agent, body) => {
         const at = clock.currentTimeMillisUnsafe()
-        const line = `${cleanJson({ seq: lastSeq() + 1, at, kind, agent, parent: null, body })}\n`
+        let line = `${cleanJson({ seq: lastSeq() + 1, at, kind, agent, parent: null, body })}\n`
+        for (const secret of hidden) line = line.replaceAll(secret, "[secret]")
         const event = { line, bytes: Buffer.byteLength(line) }
         kept.push(event)
         bytes += event.bytes
@@ -75,7 +90,18 @@ export class Events extends Context.Service<
         if (!isFull()) roomy.openUnsafe()
       })
 
-      return { daemonId, append, firstSeq: () => firstSeq, lastSeq, isFull, room: roomy.await, after, ack }
+      return {
+        daemonId,
+        append,
+        hide: (secret) => hidden.add(secret),
+        openEnd,
+        firstSeq: () => firstSeq,
+        lastSeq,
+        isFull,
+        room: roomy.await,
+        after,
+        ack
+      }
     })
   )
 }

@@ -38,11 +38,12 @@ export const makeNarrator = Effect.fnUntraced(function* (agent: string) {
     if (held !== null) tellPiece(held, held.text)
     held = null
   }
-  /** Half a character waits for its other half, which may be in the next piece. */
+  /** Half a character waits for its other half, and what may be half of a secret for the rest: it may be in the next piece. */
+  const waiting = (text: string) => Math.max(endsInHalf(text) ? 1 : 0, events.openEnd(text))
   const tellSome = (words: Held) => {
     while (words.text.length >= limits.deltaCharacters) {
       const piece = words.text.slice(0, limits.deltaCharacters)
-      const end = endsInHalf(piece) ? piece.length - 1 : piece.length
+      const end = piece.length - waiting(piece)
       tellPiece(words, piece.slice(0, end))
       words.text = words.text.slice(end)
     }
@@ -64,9 +65,9 @@ export const makeNarrator = Effect.fnUntraced(function* (agent: string) {
         Effect.sync(() => {
           isDue = false
           if (held === null) return
-          const half = endsInHalf(held.text) ? held.text.slice(-1) : ""
-          tellPiece(held, held.text.slice(0, held.text.length - half.length))
-          held.text = half
+          const end = held.text.length - waiting(held.text)
+          tellPiece(held, held.text.slice(0, end))
+          held.text = held.text.slice(end)
         }).pipe(Effect.delay(limits.deltaMs))
       )
     }

@@ -130,6 +130,7 @@ it.effect("an agent of the operator's own is found by its name and started as th
     assert.deepStrictEqual(yield* start(wish("mine")), {
       command: ["{agents}/mine/bin/mine", "--acp"],
       env: { URL: "http://127.0.0.1:3128/model/v1", KEY: "psb_org_1.ses_1.test", M: "{model}" },
+      secrets: ["psb_org_1.ses_1.test"],
       model: "m",
       modelOption: "{model}",
       mode: "quiet"

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { agent, type Client, listen, sandboxId, startDaemon } from "./support.ts"
+import { agent, type Client, listen, sandboxId, startDaemon, steps } from "./support.ts"
 
 type Ear = Effect.Success<ReturnType<typeof listen>>
 
@@ -71,6 +71,22 @@ it.live("an agent that could not load its conversation is not started anew for a
     const refused = yield* Effect.flip(client.useModel(sandboxId, { boot: 1, model: "third" }))
     assert.match(refused.message, /telling can only be started anew/)
     assert.include(yield* turn(client, ear, "t1"), "model at/first")
+  })
+)
+
+it.live("the session's token is in nothing that is told, whole, in pieces, or in a tool's output", () =>
+  Effect.gen(function* () {
+    const token = "psb_org_1.ses_1.a-secret_of-this-session"
+    const { client } = yield* startDaemon()
+    const ear = yield* listen(client)
+    yield* client.startAgent(sandboxId, agent({ env: { KEY: token }, secrets: [token] }))
+    const text = steps({ run: "echo its $KEY." }, { say: `One ${token} and two ${token}${token}!` }, { say: "psb_org_1.ses_1" })
+    yield* client.startTurn(sandboxId, { boot: 1, turnId: "t1", text })
+    yield* ear.finished("t1")
+    assert.include(ear.said("t1"), "One [secret] and two [secret][secret]!")
+    assert.include(ear.said("t1"), "psb_org_1.ses_1")
+    assert.include(String(ear.of("tool").at(-1)!.body["output"]), "its [secret].")
+    assert.notInclude(JSON.stringify(["message", "tool", "log"].map((kind) => ear.of(kind))), token)
   })
 )
 

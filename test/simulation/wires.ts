@@ -160,7 +160,7 @@ export const worldContext = (
       choose: (_, model) => Effect.succeed(model),
       start: ({ name, model }) =>
         name === "scripted"
-          ? Effect.succeed({ command: ["agent"], env: {}, model, modelOption: "{model}", mode: null })
+          ? Effect.succeed({ command: ["agent"], env: {}, secrets: [], model, modelOption: "{model}", mode: null })
           : Effect.fail(new AgentError({ reason: "unknown", message: `there is no agent ${name}` })),
       install: () => Effect.void
     }),
