@@ -103,8 +103,7 @@ const obliging = Layer.mergeAll(
       events: () => Stream.never,
       ack: () => Effect.void
     })
-  ),
-  agentTable()
+  )
 )
 
 export interface GatewayTest {
@@ -112,11 +111,13 @@ export interface GatewayTest {
   readonly transport?: Transport
   /** What befalls the journal. */
   readonly disturb?: Disturb
+  /** Which agents there are; on a host that has none installed and no model, if not given. */
+  readonly agents?: ReturnType<typeof agentTable>
   /** Who hosts pull requests of a repository; nobody, as in the product today, if not given. */
   readonly hosts?: PullRequests["Service"]["hostOf"]
 }
 
-const layerOf = (directory: string, { port = 0, transport, disturb, hosts = () => null }: GatewayTest) => {
+const layerOf = (directory: string, { port = 0, transport, disturb, hosts = () => null, agents = agentTable() }: GatewayTest) => {
   const state = emptyJournal()
   const records = Layer.mergeAll(MemoryJournal.layer(state, disturb), MemoryFeed.layer(), MemoryDirectory.layer(state))
   const repositories = Repositories.layer.pipe(
@@ -148,7 +149,7 @@ const layerOf = (directory: string, { port = 0, transport, disturb, hosts = () =
     Layer.provideMerge(services),
     Layer.provideMerge(localRouter([sessionActor])),
     Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer))),
-    Layer.provideMerge(Layer.mergeAll(Workspaces.layer, obliging, AttachmentFiles.layer(join(directory, "attachments")))),
+    Layer.provideMerge(Layer.mergeAll(Workspaces.layer, obliging, agents, AttachmentFiles.layer(join(directory, "attachments")))),
     Layer.provideMerge(records),
     Layer.fresh
   )
