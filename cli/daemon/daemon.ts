@@ -7,6 +7,7 @@
  * shell that waits for it and reaps whatever comes; the sandbox's provider starts it so.
  */
 import { mkdirSync } from "node:fs"
+import { stat } from "node:fs/promises"
 import net from "node:net"
 import { Deferred, Effect, Layer } from "effect"
 import { Agents } from "./agents.ts"
@@ -40,6 +41,8 @@ export const daemon = ({ door, proxySocket, relayPort, ...place }: DaemonOptions
   Effect.gen(function* () {
     const { idleMs } = yield* Limits
     const stop = yield* Stop
+    // Starts node's pool of threads while there are threads to be had: where an agent has taken all, node would end at its first use.
+    yield* Effect.promise(() => stat("/"))
     const server = yield* Server
     const uplink = yield* Uplink
     if ("port" in door) yield* relay({ port: relayPort, socketPath: proxySocket }, uplink.open)

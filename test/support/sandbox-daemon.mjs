@@ -3,11 +3,15 @@
  * tests of sandboxes that must not depend on the daemon.
  */
 import { spawn } from "node:child_process"
+import { stat } from "node:fs/promises"
 import { createServer } from "node:http"
 import { connect, createServer as createRelay } from "node:net"
 
 const socket = process.argv[process.argv.indexOf("--socket") + 1]
 const daemonId = `tiny-${process.hrtime.bigint()}`
+
+// Starts node's pool of threads while there are threads to be had: later, where none is left, node would end at its first use.
+await stat("/")
 
 createRelay((client) => {
   const up = connect(process.env.PROLIFERATE_PROXY)

@@ -26,8 +26,14 @@ export interface Server extends Greeting {
   readonly kill: () => Promise<void>
 }
 
-export const startServer = async (dataDir: string, env: Readonly<Record<string, string>> = {}): Promise<Server> => {
-  const child = spawn(process.execPath, [join(root, "cli/serve.ts")], {
+/** `wrap` is a command line that runs the rest. */
+export const startServer = async (
+  dataDir: string,
+  env: Readonly<Record<string, string>> = {},
+  wrap: ReadonlyArray<string> = []
+): Promise<Server> => {
+  const [command, ...args] = [...wrap, process.execPath, join(root, "cli/serve.ts")]
+  const child = spawn(command!, args, {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, PROLIFERATE_JSON: "true", PROLIFERATE_PORT: "0", PROLIFERATE_DATA: dataDir, ...env }

@@ -3,9 +3,10 @@
  * the agent's own tool, and what is read came back through the session's feed.
  */
 import { execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { asNobodyElse } from "./confined.ts"
 import { type Server, startServer } from "./server.ts"
 import { type Watcher, watch } from "./watcher.ts"
 
@@ -36,19 +37,24 @@ export interface Office {
 const git = (cwd: string, ...args: ReadonlyArray<string>) =>
   execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@localhost", ...args], { cwd, stdio: "pipe" })
 
-const makeRepository = (scratch: string, name: string): string => {
+const makeRepository = (scratch: string, name: string, owner: number | null): string => {
   const [work, bare] = [join(scratch, name), join(scratch, `${name}.git`)]
   mkdirSync(work)
   git(work, "init", "-q", "-b", "main")
   git(work, "commit", "-q", "--allow-empty", "-m", name)
   git(work, "clone", "-q", "--bare", ".", bare)
+  if (owner !== null) execFileSync("chown", ["-R", `${owner}:${owner}`, bare])
   return bare
 }
 
-export const openOffice = async (isolation: string): Promise<Office> => {
+/** `owner`: the server is run by this user instead of ours. */
+export const openOffice = async (isolation: string, owner: number | null = null): Promise<Office> => {
   const scratch = mkdtempSync(join(tmpdir(), "proliferate-office-"))
+  if (owner !== null) chownSync(scratch, owner, owner)
+  chmodSync(scratch, 0o755)
   const dataDir = join(scratch, "data")
-  const server = await startServer(dataDir, { PROLIFERATE_ISOLATION: isolation, HOST_SECRET: "must-not-enter" })
+  const env = { PROLIFERATE_ISOLATION: isolation, HOST_SECRET: "must-not-enter", ...(owner !== null && { HOME: scratch }) }
+  const server = await startServer(dataDir, env, owner === null ? [] : asNobodyElse)
 
   const call = async (method: string, path: string, body?: unknown): Promise<any> => {
     const response = await fetch(server.url + path, {
@@ -62,7 +68,7 @@ export const openOffice = async (isolation: string): Promise<Office> => {
   }
 
   const sit = async (name: string): Promise<Seat> => {
-    const { id: repositoryId } = await call("POST", "/v1/repositories", { name, location: makeRepository(scratch, name) })
+    const { id: repositoryId } = await call("POST", "/v1/repositories", { name, location: makeRepository(scratch, name, owner) })
     const { id: configurationId } = await call("POST", "/v1/configurations", {
       name,
       repositories: [{ repositoryId }],
