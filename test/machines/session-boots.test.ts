@@ -53,6 +53,21 @@ describe("a sandbox", () => {
     assert.strictEqual(at(play(running(), sandboxTold("sandbox.gone"))), "provisioning.booting")
   })
 
+  it("that could not be made of its snapshot is taken empty, and why is told", () => {
+    const message =
+      "it started empty: its snapshot cannot be used, since it was made by provider local, and e2b cannot restore it"
+    const session = play(paused(), resume, (played) => ({
+      type: "sandbox.ready",
+      boot: played.context.boot,
+      sandboxId: "sbx_2",
+      stateLost: true,
+      message
+    }))
+    assert.strictEqual(at(session), "restoring.preparing")
+    assert.deepStrictEqual(told(session, "state.lost"), [{ restoredFrom: null, message }])
+    assert.strictEqual(session.context.sandboxId, "sbx_2")
+  })
+
   it("that is gone again and again is not replaced for ever", () => {
     const again = [sandboxTold("sandbox.gone"), ...boots("sbx_1")]
     const replaced = play(running(), ...times(recoveriesMax, ...again))
