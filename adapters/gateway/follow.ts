@@ -1,14 +1,19 @@
 /**
  * The feed of a session to one client: everything after its cursor, `live` when it has had what was stored at its hello, then each
- * event as it is stored. There is one cursor and one loop, so there is no seam between what was stored and what is new.
+ * event as it is stored, together with all who are in step (in-step.ts). There is one cursor, so there is no seam between what was
+ * stored and what is new.
  */
 import { Effect, Schedule } from "effect"
 import type { FeedHead, Home } from "../../runtime/feed.ts"
 import type { Feeds } from "../../runtime/feeds.ts"
 import { type Cut, cut } from "./cut.ts"
 import { coalesce, encodeEvent } from "./frames.ts"
+import type { InStep } from "./in-step.ts"
 import type { Cursor, ServerFrame } from "./protocol.ts"
 import type { Sender } from "./sender.ts"
+
+/** The next events of a home; its store may be away for a while. */
+export const nextOf = (feeds: Feeds["Service"]) => (home: Home, after: number) => reading(feeds.next(home, after, pageEventsMax))
 
 /** An event has 64 KB at most, so a client that catches up holds 16 MB here at worst. */
 const pageEventsMax = 256
@@ -38,8 +43,11 @@ export const follow = Effect.fnUntraced(function* (
   home: Home,
   begin: number,
   newest: number,
-  { tell, sendAll, isBehind }: Sender
+  sender: Sender,
+  inStep: InStep
 ): Effect.fn.Return<never, Cut> {
+  const { tell, sendAll, isBehind } = sender
+  const next = nextOf(feeds)
   let after = begin
   let isLive = false
   while (true) {
@@ -47,7 +55,9 @@ export const follow = Effect.fnUntraced(function* (
       yield* tell({ type: "live", seq: after })
       isLive = true
     }
-    const { events, gap } = yield* reading(feeds.next(home, after, pageEventsMax))
+    // Those in step may be further, and one that is behind is told in fewer frames: then it goes on by itself.
+    if (isLive && !isBehind()) after = (yield* inStep.walk(home, after, sender)) ?? after
+    const { events, gap } = yield* next(home, after)
     if (gap !== null) {
       yield* tell({ type: "gap", ...gap, reason: "trimmed" })
       after = gap.through

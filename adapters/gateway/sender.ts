@@ -24,6 +24,8 @@ export interface Sender {
   readonly tell: (frame: ServerFrame) => Effect.Effect<void, Cut>
   /** In order, as room is made. */
   readonly sendAll: (frames: ReadonlyArray<Uint8Array>) => Effect.Effect<void, Cut>
+  /** Of these, from `first` on, what can be sent without waiting: how many; none for a client that is behind. */
+  readonly sendNow: (frames: ReadonlyArray<Uint8Array>, first: number) => number
   readonly drained: () => void
 }
 
@@ -37,8 +39,21 @@ export const senderTo = (wire: Wire): Sender => {
     return room.await.pipe(Effect.timeoutOrElse({ duration: slowForMs, orElse: () => tooSlow }))
   })
 
+  const isBehind = () => wire.waitingBytes() > behindBytes
+
   return {
-    isBehind: () => wire.waitingBytes() > behindBytes,
+    isBehind,
+    sendNow: (frames, first) => {
+      if (isBehind()) return 0
+      let next = first
+      wire.together(() => {
+        for (let bytes = 0; next < frames.length && bytes < batchBytes; next++) {
+          bytes += frames[next]!.byteLength
+          if (!wire.send(frames[next]!)) return
+        }
+      })
+      return next - first
+    },
     tell: (frame) => Effect.suspend(() => (wire.send(encode(frame)) ? Effect.void : tooSlow)),
     sendAll: Effect.fnUntraced(function* (frames) {
       let next = 0

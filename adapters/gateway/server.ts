@@ -11,7 +11,9 @@ import { Sessions } from "../../actors/services/sessions.ts"
 import { Coordination } from "../../runtime/coordination.ts"
 import { Feeds } from "../../runtime/feeds.ts"
 import { admitting } from "./door.ts"
+import { nextOf } from "./follow.ts"
 import { Api, decoded, refuse, tokenFrom } from "./http.ts"
+import { makeInStep } from "./in-step.ts"
 import { overNode } from "./over-node.ts"
 import { overUws } from "./over-uws.ts"
 import { makePresence } from "./presence.ts"
@@ -85,7 +87,8 @@ export class Gateway extends Context.Service<
         const fork = yield* FiberSet.runtime(yield* FiberSet.make<void>())()
         const [presence, coordination] = [yield* makePresence(fork), yield* Coordination]
         const [sessions, feeds, clock] = [yield* Sessions, yield* Feeds, yield* Clock.Clock]
-        const around = { access, sessions, feeds, presence, coordination, clock, fork }
+        const inStep = makeInStep(nextOf(feeds), fork)
+        const around = { access, sessions, feeds, presence, inStep, coordination, clock, fork }
         const wires = new Set<Wire>()
         let inFlight = 0
 

@@ -13,6 +13,7 @@ import type { Coordination } from "../../runtime/coordination.ts"
 import type { Feeds } from "../../runtime/feeds.ts"
 import { clipped, cut, fatal } from "./cut.ts"
 import { beginning, follow, reading } from "./follow.ts"
+import type { InStep } from "./in-step.ts"
 import { received } from "./inbox.ts"
 import { requestRate } from "./limits.ts"
 import type { Presence } from "./presence.ts"
@@ -44,6 +45,7 @@ export interface Surroundings {
   readonly sessions: Sessions["Service"]
   readonly feeds: Feeds["Service"]
   readonly presence: Presence
+  readonly inStep: InStep
   readonly coordination: Coordination["Service"]
   readonly clock: Clock.Clock
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
@@ -52,7 +54,7 @@ export interface Surroundings {
 type AskFrame = Exclude<ClientFrame, { readonly type: "hello" | "ping" }>
 
 export const converse = ({ pass, token }: Watching, around: Surroundings, wire: Wire): Ear => {
-  const { access, sessions, feeds, presence, coordination, clock, fork } = around
+  const { access, sessions, feeds, presence, inStep, coordination, clock, fork } = around
   const home = homeOf(pass)
   const sessionId = pass.session.id
   const sender = senderTo(wire)
@@ -144,7 +146,7 @@ export const converse = ({ pass, token }: Watching, around: Surroundings, wire: 
     leave = presence.join(`${home.org}/${home.id}`, { user: you.user, tell: (frame) => void wire.send(frame) })
     const { after, gap } = beginning(hello.cursor, head)
     if (gap !== null) yield* sender.tell(gap)
-    return follow(feeds, home, after, head.seq, sender)
+    return follow(feeds, home, after, head.seq, sender, inStep)
   })
 
   const talk = greet.pipe(

@@ -122,7 +122,10 @@ describe("a session", () => {
       const { ask, configuration, must, owner } = yield* gateway
       const { id: configurationId, repositoryId } = yield* configuration()
       const other = yield* ask(owner.token, "POST", "/v1/sessions", { configurationId, agent: "clippy" })
-      assert.deepInclude(other.body, { status: 422, detail: 'agent: there is no agent "clippy"; there is: scripted' })
+      assert.deepInclude(other.body, {
+        status: 422,
+        detail: 'agent: there is no agent "clippy"; there is: opencode, claude, codex, scripted'
+      })
       const made = { name: "other", repositories: [{ repositoryId }] }
       assert.strictEqual((yield* ask(owner.token, "POST", "/v1/configurations", { ...made, agent: "clippy" })).status, 422)
       const { id } = yield* must(owner.token, "POST", "/v1/configurations", made)
