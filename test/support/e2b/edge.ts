@@ -45,11 +45,12 @@ export const lead = (request: IncomingMessage, response: ServerResponse, target:
     return
   }
   const { machine } = target
+  const socket = dial(machine, port)
   const onward = httpRequest({
     method: request.method!,
     path: request.url!,
     headers: { ...request.headers, connection: "keep-alive" },
-    createConnection: () => dial(machine, port)
+    createConnection: () => socket
   })
   onward.on("error", () => refuse(502))
   onward.on("response", (answer) => {
@@ -57,9 +58,12 @@ export const lead = (request: IncomingMessage, response: ServerResponse, target:
     answer.on("error", () => response.destroy())
     answer.pipe(response)
     // Nobody uses the connection again, and a daemon has few.
-    answer.on("end", () => onward.destroy())
+    answer.on("end", () => socket.destroy())
   })
-  response.on("close", () => onward.destroy())
+  response.on("close", () => {
+    onward.destroy()
+    socket.destroy()
+  })
   request.pipe(onward)
 }
 
