@@ -73,11 +73,16 @@ if (chosen.length === 0) {
   process.exit(2)
 }
 
+/** Ctrl-C leaves no server, sandbox or directory behind. */
+const ended = new AbortController()
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => ended.abort())
+
 const rows: Array<Row> = []
 const failures: Array<string> = []
 for (const [name, bench] of chosen) {
   const startedAt = performance.now()
-  const exit = await Effect.runPromiseExit(Effect.timeout(Effect.scoped(bench), limitMs))
+  const exit = await Effect.runPromiseExit(Effect.timeout(Effect.scoped(bench), limitMs), { signal: ended.signal })
+  if (ended.signal.aborted) process.exit(130)
   if (Exit.isSuccess(exit)) rows.push(...exit.value)
   else failures.push(`${name} was not measured: ${Cause.pretty(exit.cause)}`)
   await Effect.runPromise(Console.error(`${name}: ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`))
