@@ -3,7 +3,8 @@ import { assert, describe, it } from "vitest"
 import { sessionMachine } from "../../machines/session.ts"
 import { leavesOf, stateIds } from "../support/session.ts"
 import { type Checked, check, type Model } from "./checker.ts"
-import { type Bounds, sessionModel, type World } from "./session-world.ts"
+import { sessionModel } from "./session-world.ts"
+import type { Bounds, World } from "./world.ts"
 
 const isDeep = process.env["DEEP"] === "1"
 const bounds: ReadonlyArray<Bounds> = isDeep
