@@ -22,6 +22,8 @@ const read = (path: string): string => {
   }
 }
 
+const modalities = { input: ["text", "image"], output: ["text"] }
+
 const program = `opencode-${platform()}`
 
 export const opencode: AgentProgram = {
@@ -49,7 +51,13 @@ export const opencode: AgentProgram = {
             models: Object.fromEntries(
               models.map(({ id, dialects }) => [
                 id,
-                { name: id, ...(!dialects.includes("chat") && { provider: { npm: "@ai-sdk/anthropic" } }) }
+                // Without these words it leaves pictures out of what it sends.
+                {
+                  name: id,
+                  attachment: true,
+                  modalities,
+                  ...(!dialects.includes("chat") && { provider: { npm: "@ai-sdk/anthropic" } })
+                }
               ])
             )
           }
