@@ -112,7 +112,7 @@ it.live("the way out leads to the host that dialled in, and says so while there 
         assert.match((yield* ask(`${way}/elsewhere`)).text, /Only \/git/)
         const many = yield* Effect.all(
           Array.from({ length: 200 }, (_, n) => ask(`${way}/api/${n}`)),
-          { concurrency: 40 }
+          { concurrency: 16 }
         )
         assert.deepStrictEqual(
           many.map(({ text }) => text.trim()),

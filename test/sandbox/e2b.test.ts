@@ -56,7 +56,7 @@ const errorOf = <A>(effect: Effect.Effect<A, SandboxError>) => Effect.flip(effec
 const plan = (route: string, fault: Fault, times?: number) => Effect.sync(() => fake.faults.plan(route, fault, times))
 const told = (sandboxId: string) => fake.box(sandboxId)
 
-describe.skipIf(lacks !== null)(`sandboxes at E2B${lacks === null ? "" : ` (${lacks})`}`, () => {
+describe.skipIf(lacks !== null)(`sandboxes at E2B${lacks === null ? "" : ` (${lacks})`}`, { timeout: 60_000 }, () => {
   it.live("one that was paused is stopped, is not woken by looking, and goes on where it was", () =>
     using((id) =>
       Effect.gen(function* () {
