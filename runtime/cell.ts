@@ -27,6 +27,7 @@ export class Cell<R> {
   /** Null: look at the journal again. */
   readonly #mailbox = new Mailbox<Envelope | null>()
   #looksAgain = false
+  #isDoubted = false
   #closed: AskError | null = null
   /** What is being handled, for the record should it be poison. */
   current: Delivery | null = null
@@ -52,6 +53,12 @@ export class Cell<R> {
     })
   }
 
+  /** What is remembered may be old: it is read again before the next message, and at once. */
+  doubt(): void {
+    this.#isDoubted = true
+    this.#mailbox.offer(null)
+  }
+
   /** Refuses what waits and what is still to come: nobody will read it. */
   close(why: AskError): void {
     this.#closed = why
@@ -68,6 +75,8 @@ export class Cell<R> {
         this.#activation.forget()
         const next = restore(this.#mailbox.take)
         while (true) {
+          if (this.#isDoubted) this.#activation.forget()
+          this.#isDoubted = false
           if (this.#activation.isBehind) yield* restore(this.#catchUp)
           yield* this.#handle(yield* next)
         }

@@ -63,8 +63,14 @@ export class Host<R> {
     return true
   }
 
-  holds(actor: { readonly kind: string; readonly id: string }): boolean {
-    return this.#cells.has(nameOf(actor))
+  /** Something stands beside the actor, or was given up. */
+  stands(actor: { readonly kind: string; readonly id: string }): boolean {
+    const prefix = `${nameOf(actor)}#`
+    return [...this.#supervisor.ids(), ...this.#givenUp].some((id) => id.startsWith(prefix))
+  }
+
+  doubt(actor: { readonly kind: string; readonly id: string }): void {
+    this.#cells.get(nameOf(actor))?.doubt()
   }
 
   cell(definition: ActorDefinition<R>, address: Address): Cell<R> {

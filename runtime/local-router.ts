@@ -132,8 +132,13 @@ export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =
       return Router.of({
         ask: deliver,
         look,
-        isHosted: ({ home, org, kind, id }) => Effect.sync(() => hosts.get(`${org}/${home}`)?.holds({ kind, id }) ?? false),
-        wake: activate,
+        isAttended: ({ home, org, kind, id }) => Effect.sync(() => hosts.get(`${org}/${home}`)?.stands({ kind, id }) ?? false),
+        wake: (address) =>
+          // One that is in memory may have been overtaken by a host that is gone.
+          Effect.andThen(
+            activate(address),
+            Effect.sync(() => hosts.get(`${address.org}/${address.home}`)?.doubt(address))
+          ),
         fire: (timer) => deliver(timer.address, deliveryOf(timer)),
         hurry: Effect.sync(() => {
           outbox.wake()

@@ -66,14 +66,14 @@ export const runtimeReconcilers = Effect.gen(function* () {
       const isWhole = after === null && page.length < reconcileLooksMax
       after = page.length < reconcileLooksMax ? null : page.at(-1)!.address.id
       const looked = yield* Effect.forEach(page, (standing) =>
-        Effect.map(router.isHosted(standing.address), (isHosted) => ({ ...standing, isHosted }))
+        Effect.map(router.isAttended(standing.address), (isAttended) => ({ ...standing, isAttended }))
       )
-      const known = looked.filter(({ isHosted }) => isHosted !== null)
+      const known = looked.filter(({ isAttended }) => isAttended !== null)
       return {
         judged: known.map(({ address }) => nameOf(address)),
         found: known.flatMap(
-          ({ address, rev, isHosted }): ReadonlyArray<Mendable> =>
-            isHosted
+          ({ address, rev, isAttended }): ReadonlyArray<Mendable> =>
+            isAttended
               ? []
               : [
                   {
@@ -81,9 +81,9 @@ export const runtimeReconcilers = Effect.gen(function* () {
                     org: address.org,
                     actor: address,
                     severity: "bad",
-                    reason: "it has work to do and is in nobody's memory",
-                    desired: { hosted: true, rev },
-                    observed: { hosted: false },
+                    reason: "something should stand beside it, and nobody has it",
+                    desired: { standing: true, rev },
+                    observed: { standing: false },
                     fix: { event: "wake", effect: "begins from what is stored", mode: "safe", ifRevision: null },
                     mark: "unhosted",
                     mend: () => Effect.as(router.wake(address), applied("woken"))
@@ -91,7 +91,7 @@ export const runtimeReconcilers = Effect.gen(function* () {
                 ]
         ),
         unknown: looked
-          .filter(({ isHosted }) => isHosted === null)
+          .filter(({ isAttended }) => isAttended === null)
           .map(({ address }) => ({ org: address.org, subject: nameOf(address), why: "its host does not answer" })),
         isWhole
       }

@@ -70,9 +70,9 @@ export class Router extends Context.Service<
     readonly ask: (address: Address, message: Message) => Effect.Effect<Answer, AskError>
     /** Null if there is none. Never activates: viewing wakes nobody. */
     readonly look: (address: Address) => Effect.Effect<View | null, Unavailable>
-    /** Whether some host holds the actor in memory, with what should stand beside it; null: this process cannot know. */
-    readonly isHosted: (address: Address) => Effect.Effect<boolean | null>
-    /** Begins from what is stored, where the actor belongs, with what should stand beside it. Writes nothing. */
+    /** Whether some host has anything stand beside the actor; null: this process cannot know. */
+    readonly isAttended: (address: Address) => Effect.Effect<boolean | null>
+    /** Begins from what is stored, whatever is remembered, where the actor belongs, with what should stand beside it. Writes nothing. */
     readonly wake: (address: Address) => Effect.Effect<void>
     /** Fires a timer whose time has come; a repeat is answered as the first was, a stale one changes nothing. */
     readonly fire: (timer: DueTimer) => Effect.Effect<Answer, AskError>

@@ -6,7 +6,7 @@ import { Place } from "../support/hosting.ts"
 import { lampActor, lampAddress } from "../support/lamp.ts"
 
 const lamp = lampAddress("lamp_1")
-const isHosted = Router.use((router) => router.isHosted(lamp))
+const isAttended = Router.use((router) => router.isAttended(lamp))
 
 const at = (ifRev: number, id = `at ${ifRev}`) =>
   Router.use((router) => router.ask(lamp, { id, event: { type: "say", text: id } as { readonly type: string }, by: null, ifRev }))
@@ -41,7 +41,7 @@ describe("a message for one revision", () => {
 })
 
 describe("an actor that nobody holds", () => {
-  it("is woken with what stands beside it, and nothing is written", () => {
+  it("is woken with what stands beside it, even by a host that remembers it as it was, and nothing is written", () => {
     const place = new Place()
     const glows: Array<string> = []
     const actor = (name: string) =>
@@ -54,7 +54,7 @@ describe("an actor that nobody holds", () => {
       })
     const idle = place.host(actor("idle"))
     const busy = place.host(actor("busy"))
-    busy.ask(lamp, "create")
+    idle.ask(lamp, "create")
     // The idle one would take the command that warms it.
     idle.lane.pause()
     busy.ask(lamp, "switchOn")
@@ -62,11 +62,11 @@ describe("an actor that nobody holds", () => {
     place.advance(1)
     busy.kill()
     idle.lane.unpause()
-    assert.isFalse(idle.run(isHosted))
+    assert.isFalse(idle.run(isAttended))
     const rows = place.rows(lamp).length
     idle.run(Router.use((router) => router.wake(lamp)))
     place.advance(10)
-    assert.isTrue(idle.run(isHosted))
+    assert.isTrue(idle.run(isAttended))
     assert.deepEqual(glows, ["busy", "idle"])
     assert.lengthOf(place.rows(lamp), rows)
   })

@@ -92,6 +92,48 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: "actors/session.ts",
     find: "error.isTransient ? Effect.succeed(new NotYet(error.message)) : Effect.die(error)",
     replace: "Effect.die(error)"
+  },
+  {
+    name: "a provider that does not answer is taken to say gone",
+    file: "actors/reconcilers.ts",
+    find: 'if (Option.isNone(status)) return noAnswer(view)\n        if (status.value !== "gone")',
+    replace: 'if (Option.isSome(status) && status.value !== "gone")'
+  },
+  {
+    name: "however much is in trouble at once, it is put right",
+    file: "runtime/drift.ts",
+    find: "this.held = isGuarded && isTooMuch",
+    replace: "this.held = isGuarded && found.length < 0"
+  },
+  {
+    name: "what is in trouble is given no time to come right by itself",
+    file: "runtime/drift.ts",
+    find: "Math.max(firstMs + graceMs, nextMs)",
+    replace: "nextMs"
+  },
+  {
+    name: "a fix is taken at any revision",
+    file: "runtime/activation.ts",
+    find: "ifRev !== undefined && ifRev !== memory.rev",
+    replace: "ifRev === -1"
+  },
+  {
+    name: "the residents of a lost host are left alone",
+    file: "runtime/reconcilers.ts",
+    find: "Effect.as(router.wake(address), ",
+    replace: "Effect.succeed("
+  },
+  {
+    name: "a sandbox at work is taken for one that is astray",
+    file: "actors/reconcilers.ts",
+    find: "contextOf(view).sandboxId === sandboxId ||",
+    replace: ""
+  },
+  {
+    name: "what is seen once and then not any more stays in trouble",
+    file: "runtime/drift.ts",
+    find: "(isWhole && !isOpen.has(subject))",
+    replace: "false"
   }
 ]
 

@@ -27,6 +27,12 @@ const boots = (story: Story) => fleet.reduce((sum, id) => sum + story.context(id
 
 export const reconcileScenarios = {
   'provider outage read as "everything is gone"': () => {
+    // A single session is never too many at once: only that silence is not an answer keeps its sandbox.
+    const alone = atWork("ses_1")
+    alone.weather.outageUntilMs.provider = alone.nowMs + 30 * minuteMs
+    alone.pass(29 * minuteMs)
+    must(known(alone).rows.length === 0 && alone.context().boot === 1, "silence was taken for an answer")
+
     const story = atWork(...fleet)
     story.weather.outageUntilMs.provider = story.nowMs + 5 * minuteMs
     story.pass(4 * minuteMs)
@@ -79,7 +85,7 @@ export const reconcileScenarios = {
     second.kill()
     first.lane.unpause()
     const boot = story.context().boot
-    story.ends("p1")
+    story.until(() => story.ending("p1") === "end_turn", "its turn ends as it would have", 5 * minuteMs)
     must(story.context().boot === boot, "its sandbox was not taken up as it was")
     must(
       story.inspected("drift.fixed").some(({ kind }) => kind === "actor.unhosted"),
