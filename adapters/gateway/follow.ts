@@ -50,19 +50,25 @@ export const follow = Effect.fnUntraced(function* (
   const next = nextOf(feeds)
   let after = begin
   let isLive = false
+  /** It has been in step and was left behind: until it is again, it is told in fewer frames. */
+  let isLate = false
   while (true) {
     if (!isLive && after >= newest) {
       yield* tell({ type: "live", seq: after })
       isLive = true
     }
-    // Those in step may be further, and one that is behind is told in fewer frames: then it goes on by itself.
-    if (isLive && !isBehind()) after = (yield* inStep.walk(home, after, sender)) ?? after
+    // Those in step may be further: then it goes on by itself.
+    const reached = isLive && !isBehind() ? yield* inStep.walk(home, after, sender) : null
+    if (reached !== null) {
+      after = reached
+      isLate = true
+    }
     const { events, gap } = yield* next(home, after)
     if (gap !== null) {
       yield* tell({ type: "gap", ...gap, reason: "trimmed" })
       after = gap.through
     }
-    yield* sendAll((isBehind() ? coalesce(events) : events).map(encodeEvent))
+    yield* sendAll((isLate || isBehind() ? coalesce(events) : events).map(encodeEvent))
     after = events.at(-1)?.seq ?? after
   }
 })
