@@ -72,7 +72,13 @@ export const lampActor = ({ heat, glow, version = 1 }: LampWorld = {}): ActorDef
   commands: { heat: (_, key) => heat?.(key) ?? Effect.succeed({ type: "warmed" }) },
   standing: (snapshot) => (snapshot.matches("lit") ? [{ id: "glow", name: "glow", params: {} }] : []),
   activities: { glow: (_, voice) => glow?.(voice) ?? Effect.never },
-  project: (snapshot) => ({ title: snapshot.context.said, status: String(snapshot.value), owner: null, configurationId: null, archived: false }),
+  project: (snapshot) => ({
+    title: snapshot.context.said,
+    status: String(snapshot.value),
+    owner: null,
+    configurationId: null,
+    archived: false
+  }),
   announce: (snapshot) => ({ kind: "state", body: { state: snapshot.value } }),
   crashed: () => ({ type: "glowLost" }),
   buried: () => ({ type: "cold" })
