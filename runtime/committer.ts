@@ -4,6 +4,7 @@
  * What arrives while a statement is under way rides in the next one, at most 64 of them on 4 connections; a lone one leaves at
  * once. The caller has at most one transition of an actor in flight (J4).
  *
+ *   K0  Where more waits than fits into a batch, organisations take turns (turns.ts): a flood of one is the others' single turn.
  *   K1  A connection that broke leaves the commit unknown: the same batch is sent again, never halved; a transition that was
  *       written after all comes back as `Duplicate`, and its cell reads what is stored.
  *   K2  A refused batch is halved until the bad row stands alone: one poison never fails its neighbours. A batch that the journal
@@ -14,6 +15,7 @@ import { Inspector } from "./inspection.ts"
 import { Journal, JournalError, type Transition, type Verdict } from "./journal.ts"
 import { batchesInFlightMax, batchTransitionsMax, commitRetryMs, commitTriesMax } from "./limits.ts"
 import { reasonOf } from "./text.ts"
+import { Turns } from "./turns.ts"
 
 /** `unavailable`: the journal did not answer; whether it was written is known to it alone. `refused`: it cannot be written. */
 export class CommitFailed extends Schema.TaggedError<CommitFailed>()("CommitFailed", {
@@ -36,7 +38,7 @@ export class Committer extends Context.Service<
       const journal = yield* Journal
       const inspect = yield* Inspector
       const fork = Effect.runForkWith(yield* Effect.context<never>())
-      let waiting: Array<Waiting> = []
+      const waiting = new Turns<Waiting>()
       let inFlight = 0
 
       const attempt = (batch: ReadonlyArray<Waiting>) =>
@@ -71,15 +73,14 @@ export class Committer extends Context.Service<
         })
 
       const pump = (): void => {
-        if (inFlight >= batchesInFlightMax || waiting.length === 0) return
+        if (inFlight >= batchesInFlightMax || waiting.size === 0) return
         inFlight += 1
         fork(
           // A turn of the loop lets a burst gather before it leaves.
           Effect.yieldNow.pipe(
             Effect.andThen(
               Effect.suspend(() => {
-                const batch = waiting.slice(0, batchTransitionsMax)
-                waiting = waiting.slice(batchTransitionsMax)
+                const batch = waiting.take(batchTransitionsMax)
                 return batch.length === 0 ? Effect.void : settle(batch)
               })
             ),
@@ -96,7 +97,7 @@ export class Committer extends Context.Service<
       return Committer.of({
         submit: (transition) =>
           Effect.callback((resume) => {
-            waiting.push({ transition, resume })
+            waiting.push(transition.address.org, { transition, resume })
             pump()
           })
       })
