@@ -4,7 +4,8 @@
  * What arrives while a statement is under way rides in the next one, at most 64 of them on 4 connections; a lone one leaves at
  * once. The caller has at most one transition of an actor in flight (J4).
  *
- *   K0  Where more waits than fits into a batch, organisations take turns (turns.ts): a flood of one is the others' single turn.
+ *   K0  Organisations take turns, and none has more in flight than its share beside others (turns.ts): one that floods the
+ *       committer costs the others little.
  *   K1  A connection that broke leaves the commit unknown: the same batch is sent again, never halved; a transition that was
  *       written after all comes back as `Duplicate`, and its cell reads what is stored.
  *   K2  A refused batch is halved until the bad row stands alone: one poison never fails its neighbours. A batch that the journal
@@ -52,12 +53,17 @@ export class Committer extends Context.Service<
           })
         )
 
+      const answer = ({ transition, resume }: Waiting, verdict: Effect.Effect<Verdict, CommitFailed>): void => {
+        waiting.giveBack(transition.address.org)
+        resume(verdict)
+      }
+
       const settle = (batch: ReadonlyArray<Waiting>): Effect.Effect<void> =>
         Effect.matchEffect(attempt(batch), {
           onSuccess: (verdicts) =>
             Effect.sync(() => {
               inspect({ type: "batch.committed", transitions: batch.length })
-              for (const [index, { resume }] of batch.entries()) resume(Effect.succeed(verdicts[index]!))
+              for (const [index, one] of batch.entries()) answer(one, Effect.succeed(verdicts[index]!))
             }),
           onFailure: ({ reason, message }) => {
             if (reason === "refused" && batch.length > 1) {
@@ -67,7 +73,7 @@ export class Committer extends Context.Service<
             }
             const failed = new CommitFailed({ reason: reason === "refused" ? "refused" : "unavailable", message })
             return Effect.sync(() => {
-              for (const { resume } of batch) resume(Effect.fail(failed))
+              for (const one of batch) answer(one, Effect.fail(failed))
             })
           }
         })
@@ -75,19 +81,22 @@ export class Committer extends Context.Service<
       const pump = (): void => {
         if (inFlight >= batchesInFlightMax || waiting.size === 0) return
         inFlight += 1
+        let isIdle = false
         fork(
           // A turn of the loop lets a burst gather before it leaves.
           Effect.yieldNow.pipe(
             Effect.andThen(
               Effect.suspend(() => {
                 const batch = waiting.take(batchTransitionsMax)
-                return batch.length === 0 ? Effect.void : settle(batch)
+                isIdle = batch.length === 0
+                return isIdle ? Effect.void : settle(batch)
               })
             ),
             Effect.ensuring(
               Effect.sync(() => {
                 inFlight -= 1
-                pump()
+                // What waits has to wait for what is in flight, which comes by here.
+                if (!isIdle) pump()
               })
             )
           )

@@ -17,6 +17,7 @@ import { localRouter } from "../../runtime/local-router.ts"
 import { benchActivation } from "./activation.ts"
 import { counterActor } from "./counter.ts"
 import { benchAck, benchDurable } from "./durable.ts"
+import { benchFairness } from "./fairness.ts"
 import { benchFanOut } from "./fan-out.ts"
 import { benchFeedBytes } from "./feed-bytes.ts"
 import { benchHelp } from "./help.ts"
@@ -55,6 +56,7 @@ const benches: Readonly<Record<string, Rows>> = {
   ack: benchAck("bench").pipe(Effect.provide(runtime)),
   "durable transitions 300": durable(300),
   "durable transitions 3000": durable(3_000),
+  fairness: benchFairness.pipe(Effect.provide(runtime)),
   "cold activation": benchActivation.pipe(Effect.provide(stored)),
   "idle session, 10000": benchIdle(10_000),
   "idle session, 100000": benchIdle(100_000),
