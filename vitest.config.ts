@@ -3,8 +3,11 @@ import { defineConfig } from "vitest/config"
 /** Suites that take long for what they add: `.ci/run` runs them, and `DEEP=1 npm test`. */
 const deep = [
   "test/agents/real.test.ts",
+  "test/cli/doctor-lacks.test.ts",
   "test/contract/sandboxes-copied.test.ts",
   "test/contract/sandboxes-unprivileged.test.ts",
+  "test/e2e/e2b.test.ts",
+  "test/e2e/escape-bombs.test.ts",
   "test/postgres/embedded-users.test.ts",
   "test/postgres/patience.test.ts",
   "test/sandbox/crash.test.ts"
