@@ -24,7 +24,7 @@ export const openDataDirectory = (dataDir: string) =>
     try: () => {
       // Parents keep the usual mode: recursive mkdir would give them ours.
       mkdirSync(dirname(dataDir), { recursive: true })
-      if (!existsSync(dataDir)) mkdirSync(dataDir)
+      if (!existsSync(dataDir)) mkdirSync(dataDir, { mode: 0o700 })
       accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
       const file = join(dataDir, "host.key")
       if (!existsSync(file)) {

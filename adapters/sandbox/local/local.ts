@@ -3,7 +3,7 @@
  * its two sockets, and no sandbox at all where none can be kept apart. Life of one: life.ts; disks: layers.ts.
  */
 import { existsSync, realpathSync } from "node:fs"
-import { mkdir, readdir } from "node:fs/promises"
+import { chmod, mkdir, readdir, stat } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { Effect, Layer } from "effect"
@@ -45,6 +45,13 @@ export interface LocalOptions {
   readonly cpusMax?: number
 }
 
+/** Sandboxes run as another user, and a directory that was made for its owner alone would look empty to them. */
+const openToAll = async (directory: string): Promise<void> => {
+  await mkdir(directory, { recursive: true })
+  const { mode } = await stat(directory)
+  if ((mode & 0o005) !== 0o005) await chmod(directory, (mode & 0o777) | 0o055)
+}
+
 const builtBundle = fileURLToPath(new URL("../../../cli/dist/proliferate.mjs", import.meta.url))
 
 const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) {
@@ -72,7 +79,7 @@ const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) 
         `There is no daemon to run in sandboxes: ${bundle} is missing. Build it with \`node cli/bootstrap.mjs\`.`
       )
     }
-    if (agentsDir !== undefined) yield* attempt(`make ${agentsDir}`, () => mkdir(agentsDir, { recursive: true }))
+    if (agentsDir !== undefined) yield* attempt(`open ${agentsDir} to sandboxes`, () => openToAll(agentsDir))
     return {
       node: realpathSync(process.execPath),
       bundle: hasBundle ? realpathSync(bundle) : null,
