@@ -49,8 +49,9 @@ export const storeIdle = Effect.fnUntraced(function* (prefix: string, count: num
        select 'org_bench', 'session', id, 'xstate.after.idle', 5, 1e15::int8, '{"type":"xstate.after.idle"}' from (${ids}) s`
     )
     await sql.unsafe(
-      `insert into journal (org, kind, id, rev, message_id, event, taken, effects, notices, by, cause, at)
-       select 'org_bench', 'session', id, 5, 'fact:' || id, '{"type":"agent.ready"}', '[]', '[]', '[]', null, null, 0 from (${ids}) s`
+      `insert into journal (org, kind, id, rev, machine_version, message_id, event, taken, effects, notices, by, cause, at)
+       select 'org_bench', 'session', id, 5, $1::int, 'fact:' || id, '{"type":"agent.ready"}', '[]', '[]', '[]', null, null, 0 from (${ids}) s`,
+      [version]
     )
     await sql.unsafe(
       `insert into feed_heads (org, home, epoch, seq, first, sources)
