@@ -39,12 +39,14 @@ const add = Command.make(
       Flag.optional
     )
   },
-  Effect.fn("cli.repos.add")(function* ({ location, name, branch, credentialEnv }) {
+  Effect.fn("cli.repos.add")(function* ({ location: given, name, branch, credentialEnv }) {
+    // A path is named by what it leads to: `.` is somewhere.
+    const location = /^[a-z+]+:\/\//i.test(given) ? given : resolve(given)
     const credential = yield* credentialFrom(credentialEnv)
     const { json, value } = yield* ask("POST", "/v1/repositories", Repository, {
       body: {
         name: Option.getOrElse(name, () => nameFrom(location)),
-        location: /^[a-z+]+:\/\//i.test(location) ? location : resolve(location),
+        location,
         ...(Option.isSome(branch) && { defaultBranch: branch.value }),
         ...(credential !== null && { credential })
       }

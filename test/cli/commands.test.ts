@@ -133,6 +133,15 @@ describe("what a command answers", () => {
     expect(server.asked.at(-1)!.body).toEqual({ configurationId: "cfg_1", prompt: { id: "k1:prompt", text: "Go." } })
   })
 
+  it("calls a repository by the last part of where it is, however that is said", async () => {
+    await run(["repos", "add", "."], env)
+    const { name, location } = server.asked.at(-1)!.body
+    expect(name).toMatch(/^proliferate-home-/)
+    expect(location.endsWith(`/${name}`)).toBe(true)
+    await run(["repos", "add", "https://git.example/team/shop.git"], env)
+    expect(server.asked.at(-1)!.body).toEqual({ name: "shop", location: "https://git.example/team/shop.git" })
+  })
+
   it("says so when the same key made the session before", async () => {
     const { code, stderr } = await run(["sessions", "create", "-c", "web", "--idempotency-key", "again", "--json"], env)
     expect([code, stderr]).toEqual([0, "It was there already: the same key made it before.\n"])
