@@ -29,7 +29,11 @@ const json = async (...args: ReadonlyArray<string>) => {
 }
 /** What a turn shows, and how it leaves. */
 const turn = (sessionId: string, text: string) => start(["sessions", "prompt", sessionId, text, "--wait"], env, "", waitMs)
-const lastTold = () => model.requests.findLast(({ script }) => script !== null)!
+/** The last that was asked for a turn: what an agent asks for beside it, such as a title, has no tools. */
+const lastTold = () => {
+  const hasTools = (body: unknown) => ((body as { readonly tools?: ReadonlyArray<unknown> }).tools ?? []).length > 0
+  return model.requests.findLast(({ script, body }) => script !== null && hasTools(body))!
+}
 
 beforeAll(async () => {
   makeBundle()
