@@ -40,6 +40,10 @@ export class Cell<R> {
     return this.#activation.address
   }
 
+  get waiting(): number {
+    return this.#mailbox.size
+  }
+
   get isIdle(): boolean {
     return this.#closed !== null || (this.#mailbox.size === 0 && this.current === null)
   }

@@ -20,6 +20,7 @@ import { Quarantined, Unavailable } from "./router.ts"
 import type { Decision } from "./step.ts"
 import { Supervisor } from "./supervisor.ts"
 import { storable } from "./text.ts"
+import type { ActorSight, Crash, HomeSight } from "./tree.ts"
 
 export type HostServices = Journal | Feeds | Committer
 
@@ -40,7 +41,7 @@ export class Host<R> {
   readonly #supervisor: Supervisor
   readonly #cells = new Map<string, Cell<R>>()
   /** Standing work that crashed too often: not started again until its actor no longer wants it. */
-  readonly #givenUp = new Set<string>()
+  readonly #givenUp = new Map<string, Crash>()
   /** How often the router has looked it over since it was last used. */
   unusedLooks = 0
 
@@ -66,7 +67,32 @@ export class Host<R> {
   /** Something stands beside the actor, or was given up. */
   stands(actor: { readonly kind: string; readonly id: string }): boolean {
     const prefix = `${nameOf(actor)}#`
-    return [...this.#supervisor.ids(), ...this.#givenUp].some((id) => id.startsWith(prefix))
+    return [...this.#supervisor.ids(), ...this.#givenUp.keys()].some((id) => id.startsWith(prefix))
+  }
+
+  sight(nowMs: number): HomeSight {
+    const actors = [...this.#cells].flatMap(([name, cell]): ReadonlyArray<ActorSight> => {
+      const child = this.#supervisor.sight(name, nowMs)
+      if (child === null) return []
+      const prefix = `${name}#`
+      const beside = (ids: Iterable<string>) => [...ids].filter((id) => id.startsWith(prefix))
+      const { kind, id } = cell.address
+      return [
+        {
+          kind,
+          id,
+          ...child,
+          waiting: cell.waiting,
+          handling: cell.current?.event.type ?? null,
+          standing: beside(this.#supervisor.ids()).map((full) => ({
+            id: full.slice(prefix.length),
+            ...this.#supervisor.sight(full, nowMs)!
+          })),
+          givenUp: beside(this.#givenUp.keys()).map((full) => ({ id: full.slice(prefix.length), ...this.#givenUp.get(full)! }))
+        }
+      ]
+    })
+    return { home: this.home, strategy: "rest_for_one", actorsTotal: actors.length, actors }
   }
 
   doubt(actor: { readonly kind: string; readonly id: string }): void {
@@ -107,7 +133,7 @@ export class Host<R> {
     const wanted = new Map(all.map((standing) => [prefix + standing.id, standing]))
     for (const id of [...this.#supervisor.ids()])
       if (id.startsWith(prefix) && !wanted.has(id)) this.#household.fork(this.#supervisor.stop(id))
-    for (const id of this.#givenUp) if (id.startsWith(prefix) && !wanted.has(id)) this.#givenUp.delete(id)
+    for (const id of this.#givenUp.keys()) if (id.startsWith(prefix) && !wanted.has(id)) this.#givenUp.delete(id)
     for (const [id, standing] of wanted) if (!this.#givenUp.has(id)) this.#stand(definition, cell, id, standing)
   }
 
@@ -122,8 +148,8 @@ export class Host<R> {
       ),
       onGivenUp: (reason) =>
         Effect.gen({ self: this }, function* () {
-          this.#givenUp.add(id)
           const now = yield* Clock.currentTimeMillis
+          this.#givenUp.set(id, { reason, atMs: now })
           yield* this.#voice(cell).tell(`crashed:${standing.id}:${now}`, definition.crashed(standing, reason))
         })
     })
@@ -156,7 +182,7 @@ export class Host<R> {
     return Effect.gen({ self: this }, function* () {
       cell.close(new Quarantined({ reason }))
       for (const id of [...this.#supervisor.ids()]) if (id.startsWith(`${name}#`)) yield* this.#supervisor.stop(id)
-      for (const id of this.#givenUp) if (id.startsWith(`${name}#`)) this.#givenUp.delete(id)
+      for (const id of this.#givenUp.keys()) if (id.startsWith(`${name}#`)) this.#givenUp.delete(id)
       const journal = yield* Journal
       yield* journal
         .quarantine(cell.address, { reason, event })

@@ -5,7 +5,7 @@
  * that their watchers lack nothing. A home with nothing to do and nothing standing leaves memory after five minutes; the next
  * message brings it back from the journal.
  */
-import { type Context, Effect, Layer, Schedule } from "effect"
+import { Clock, type Context, Effect, Layer, Schedule } from "effect"
 import { acceptsOf } from "./accepts.ts"
 import type { ActorDefinition } from "./actor.ts"
 import type { Address } from "./address.ts"
@@ -18,6 +18,7 @@ import { Absent, type Answer, type AskError, Router, Unavailable } from "./route
 import { restore } from "./step.ts"
 import { deliveryOf, runTimers } from "./timers.ts"
 import type { Delivery } from "./transition.ts"
+import { treeOf } from "./tree.ts"
 import { Wakeup } from "./wakeup.ts"
 
 const unavailable = ({ message }: JournalError) => new Unavailable({ reason: "journal", message: `${message}; try again` })
@@ -133,6 +134,11 @@ export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =
         ask: deliver,
         look,
         isAttended: ({ home, org, kind, id }) => Effect.sync(() => hosts.get(`${org}/${home}`)?.stands({ kind, id }) ?? false),
+        tree: (org, home) =>
+          Effect.map(Clock.currentTimeMillis, (nowMs) => {
+            const ours = [...hosts.values()].filter((host) => host.org === org && (home === null || host.home === home))
+            return treeOf(ours.map((host) => host.sight(nowMs)))
+          }),
         wake: (address) =>
           // One that is in memory may have been overtaken by a host that is gone.
           Effect.andThen(

@@ -59,7 +59,8 @@ export class Oversight extends Context.Service<
   {
     /** Actors with standing work that are not quarantined, by id, from the one after `after`. */
     readonly standing: (after: string | null, limit: number) => Effect.Effect<ReadonlyArray<Standing>, JournalError>
-    readonly quarantined: (limit: number) => Effect.Effect<ReadonlyArray<Isolated>, JournalError>
+    /** Null: of all organisations. */
+    readonly quarantined: (org: string | null, limit: number) => Effect.Effect<ReadonlyArray<Isolated>, JournalError>
     /** Commands that have been due for `lateMs` and that no claim holds, or whose claim ran out that long ago; longest first. */
     readonly stuck: (lateMs: number, limit: number) => Effect.Effect<ReadonlyArray<WaitingCommand>, JournalError>
     /** Commands that were buried, newest first. */

@@ -177,7 +177,7 @@ export const runtimeReconcilers = Effect.gen(function* () {
   const aside: Reconciler = {
     ...patient,
     kind: "actor.quarantined",
-    look: oversight.quarantined(reconcileLooksMax).pipe(
+    look: oversight.quarantined(null, reconcileLooksMax).pipe(
       Effect.map((rows) =>
         all(
           rows.map(({ address, rev, quarantine: { reason, event, atMs } }) => ({

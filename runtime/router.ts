@@ -5,6 +5,7 @@
 import { Context, type Effect, Schema } from "effect"
 import type { Address } from "./address.ts"
 import type { DueTimer, Quarantine } from "./journal.ts"
+import type { Tree } from "./tree.ts"
 
 export interface Message {
   /** Journaled once per actor; a repeat is answered as the first was. */
@@ -72,6 +73,8 @@ export class Router extends Context.Service<
     readonly look: (address: Address) => Effect.Effect<View | null, Unavailable>
     /** Whether some host has anything stand beside the actor; null: this process cannot know. */
     readonly isAttended: (address: Address) => Effect.Effect<boolean | null>
+    /** What this process hosts of an organisation, or of one home of it. */
+    readonly tree: (org: string, home: string | null) => Effect.Effect<Tree>
     /** Begins from what is stored, whatever is remembered, where the actor belongs, with what should stand beside it. Writes nothing. */
     readonly wake: (address: Address) => Effect.Effect<void>
     /** Fires a timer whose time has come; a repeat is answered as the first was, a stale one changes nothing. */

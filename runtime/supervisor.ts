@@ -11,6 +11,7 @@ import { Cause, Clock, Effect, Exit, Fiber } from "effect"
 import type { Inspection } from "./inspection.ts"
 import { restartPauseMaxMs, restartPauseMs, restartsMax, restartWindowMs } from "./limits.ts"
 import { reasonOf } from "./text.ts"
+import type { ChildSight } from "./tree.ts"
 
 export interface Child {
   readonly id: string
@@ -24,6 +25,8 @@ export interface Child {
 interface Kept {
   readonly child: Child
   readonly crashedAtMs: Array<number>
+  /** Of the newest crash. */
+  reason: string
   /** Its newest life; null before the first. */
   fiber: Fiber.Fiber<void> | null
   /** That life is being ended by us: how it ends is no crash. */
@@ -58,10 +61,25 @@ export class Supervisor {
     return this.#children.keys()
   }
 
+  /** Of a child that is there. */
+  sight(id: string, nowMs: number): ChildSight | null {
+    const kept = this.#children.get(id)
+    if (kept === undefined) return null
+    const { child, crashedAtMs, reason } = kept
+    const crashes = crashedAtMs.filter((atMs) => atMs > nowMs - restartWindowMs)
+    const atMs = crashes.at(-1)
+    return {
+      state: isRunning(kept) ? "running" : "pausing",
+      restart: child.restart,
+      crashes: crashes.length,
+      crash: atMs === undefined ? null : { reason, atMs }
+    }
+  }
+
   /** Starts a child that is not there; one that is stays as it is. */
   start(child: Child): void {
     if (this.#children.has(child.id)) return
-    const kept: Kept = { child, crashedAtMs: [], fiber: null, isHalted: false }
+    const kept: Kept = { child, crashedAtMs: [], reason: "", fiber: null, isHalted: false }
     this.#children.set(child.id, kept)
     this.#run(kept)
   }
@@ -122,6 +140,7 @@ export class Supervisor {
       const now = yield* Clock.currentTimeMillis
       while (kept.crashedAtMs[0] !== undefined && kept.crashedAtMs[0] <= now - restartWindowMs) kept.crashedAtMs.shift()
       kept.crashedAtMs.push(now)
+      kept.reason = reason
       if (kept.crashedAtMs.length > restartsMax) {
         this.#children.delete(child.id)
         this.#inspect({ type: "child.escalated", home, child: child.id, reason })

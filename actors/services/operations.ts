@@ -5,10 +5,11 @@
 import { Context, Effect, Layer, Schema } from "effect"
 import { newId } from "../../runtime/address.ts"
 import type { Drift, Outcome } from "../../runtime/drift.ts"
-import { Journal, type JournalError } from "../../runtime/journal.ts"
+import { Journal, type JournalError, type Quarantine } from "../../runtime/journal.ts"
 import { type FixNote, Oversight } from "../../runtime/oversight.ts"
 import { type KindReport, Reconcile } from "../../runtime/reconcile.ts"
 import { Router, type Unavailable } from "../../runtime/router.ts"
+import type { Tree } from "../../runtime/tree.ts"
 import { type Pass, userOf } from "./access.ts"
 import { ServiceError } from "./error.ts"
 import { Id } from "./words.ts"
@@ -24,6 +25,7 @@ export const Applied = Schema.Struct({
   items: Schema.Union([Schema.Literal("safe"), Schema.Array(Item).check(Schema.isMaxLength(200))]),
   why: Why
 })
+export const Hosted = Schema.Struct({ home: Schema.optionalKey(Id) })
 export const Asked = Schema.Struct({ why: Why })
 
 /** A row as pages, programs and the command line have it: times as people read them. */
@@ -50,6 +52,12 @@ export interface Seen {
 }
 
 const fixesShown = 20
+const quarantinedShown = 200
+
+/** What runs in the process that answers, and who is set aside, wherever. */
+export interface HostedTree extends Tree {
+  readonly quarantined: ReadonlyArray<{ readonly kind: string; readonly id: string; readonly home: string } & Quarantine>
+}
 
 export class Operations extends Context.Service<
   Operations,
@@ -58,6 +66,8 @@ export class Operations extends Context.Service<
     readonly status: (
       pass: Pass<"operations.read">
     ) => Effect.Effect<Seen & { readonly fixes: ReadonlyArray<FixNote & { readonly atMs: number }> }, JournalError>
+    /** What this process hosts of the organisation, or of one home of it, those in trouble first. */
+    readonly tree: (pass: Pass<"operations.read">, wanted: typeof Hosted.Type) => Effect.Effect<HostedTree, JournalError>
     /** Looks now, and says what would be done; `plan` can be applied for 15 min. Changes nothing. */
     readonly plan: (
       pass: Pass<"operations.read">,
@@ -97,6 +107,16 @@ export class Operations extends Context.Service<
         status: Effect.fn("Operations.status")(function* ({ organisation }) {
           const { kinds, rows } = yield* reconcile.known(organisation)
           return { drift: rows.map(rowOf), kinds, fixes: yield* oversight.notes(organisation, fixesShown) }
+        }),
+
+        tree: Effect.fn("Operations.tree")(function* ({ organisation }, { home = null }) {
+          const aside = yield* oversight.quarantined(organisation, quarantinedShown)
+          return {
+            ...(yield* router.tree(organisation, home)),
+            quarantined: aside
+              .filter(({ address }) => home === null || address.home === home)
+              .map(({ address: { kind, id, home }, quarantine }) => ({ kind, id, home, ...quarantine }))
+          }
         }),
 
         plan: Effect.fn("Operations.plan")(function* ({ organisation }, { kind, actor }) {

@@ -1,12 +1,17 @@
 /** The routes of operators; as in routes.ts, nothing is decided here. */
 import { Effect } from "effect"
-import { Applied, Asked, Operations, Wanted } from "../../actors/services/operations.ts"
+import { Applied, Asked, Hosted, Operations, Wanted } from "../../actors/services/operations.ts"
 import { created, ok, on, type Route } from "./routes.ts"
 
 export const operationRoutes: ReadonlyArray<Route> = [
   on("GET", "/v1/operations", {
     verb: "operations.read",
     run: ({ pass }) => Operations.use((operations) => operations.status(pass)).pipe(Effect.map(ok))
+  }),
+  on("GET", "/v1/operations/tree", {
+    verb: "operations.read",
+    query: Hosted,
+    run: ({ pass, query }) => Operations.use((operations) => operations.tree(pass, query)).pipe(Effect.map(ok))
   }),
   on("POST", "/v1/operations/plans", {
     verb: "operations.read",

@@ -44,12 +44,14 @@ export const memoryOversight = (
           .slice(0, limit)
           .map(({ address, stored: { rev } }) => ({ address, rev }))
       ),
-    quarantined: (limit) =>
+    quarantined: (org, limit) =>
       call(() =>
         [...actors.values()]
           .sort(byId)
           .flatMap(({ address, stored: { rev }, quarantine }) =>
-            quarantine === null ? [] : [{ address, rev, quarantine: JSON.parse(quarantine) }]
+            quarantine === null || (org !== null && address.org !== org)
+              ? []
+              : [{ address, rev, quarantine: JSON.parse(quarantine) }]
           )
           .slice(0, limit)
       ),

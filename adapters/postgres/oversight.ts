@@ -32,12 +32,12 @@ export const postgresOversight = ({ sql }: Postgres["Service"]): Oversight["Serv
       placed
     ),
 
-  quarantined: (limit) =>
+  quarantined: (org, limit) =>
     Effect.map(
       call(
         () => sql<Array<Placed<Isolated>>>`
         select org, kind, id, home, rev::float8, quarantine from actors
-        where quarantine is not null order by id limit ${limit}`
+        where quarantine is not null and (${org}::text is null or org = ${org}) order by id limit ${limit}`
       ),
       placed
     ),

@@ -4,6 +4,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import { ask } from "../api.ts"
 import { exits, usage } from "../failure.ts"
 import { ago, answer, oneLine, table } from "../output.ts"
+import { tree } from "./ops/tree.ts"
 
 const Row = Schema.Struct({
   id: Schema.String,
@@ -238,5 +239,5 @@ export const ops = Command.make("ops").pipe(
   Command.withDescription(
     "Shows where what is stored and what is there have come apart, plans what would put it right, and does it."
   ),
-  Command.withSubcommands([status, drift, reconcile, release, retry])
+  Command.withSubcommands([status, tree, drift, reconcile, release, retry])
 )

@@ -28,6 +28,31 @@ const kind = {
   unknown: [{ org: null, subject: "e2b", why: "no answer" }]
 }
 
+const crash = { reason: "the daemon\nbroke", atMs: 1_700_000_000_000 }
+const well = { state: "running", restart: "permanent", crashes: 0, crash: null }
+const hosted = {
+  homesTotal: 3,
+  homes: [
+    {
+      home: "ses_1",
+      strategy: "rest_for_one",
+      actorsTotal: 1,
+      actors: [
+        {
+          kind: "session",
+          id: "ses_1",
+          ...well,
+          waiting: 2,
+          handling: "prompt",
+          standing: [{ id: "link:sbx_1", state: "pausing", restart: "transient", crashes: 2, crash }],
+          givenUp: [{ id: "link:sbx_0", ...crash }]
+        }
+      ]
+    }
+  ],
+  quarantined: [{ kind: "session", id: "ses_2", home: "ses_2", event: { type: "poison" }, ...crash }]
+}
+
 let server: ApiServer
 let env: Record<string, string>
 let drift: Array<typeof row> = []
@@ -35,6 +60,10 @@ beforeAll(async () => {
   makeBundle()
   server = await startApiServer({
     "GET /v1/operations": () => ({ status: 200, body: { drift, kinds: [kind], fixes: [] } }),
+    "GET /v1/operations/tree": ({ path }) => ({
+      status: 200,
+      body: path.endsWith("?home=ses_none") ? { homesTotal: 0, homes: [], quarantined: [] } : hosted
+    }),
     "POST /v1/operations/plans": () => ({ status: 201, body: { plan: "pln_1", madeAt: row.since, drift, kinds: [kind] } }),
     "POST /v1/operations/plans/pln_1/apply": ({ body }) => ({
       status: 200,
@@ -105,6 +134,27 @@ describe("proliferate ops", () => {
     ])
       expect([wrong, (await run(["ops", ...wrong], env)).code]).toEqual([wrong, 2])
     expect(server.asked.length).toBe(before)
+  })
+
+  it("draws what is hosted, with crashes, what was given up and who is set aside", async () => {
+    const { code, stdout } = await run(["ops", "tree"], env)
+    expect(code).toBe(0)
+    const lines = stdout
+      .replaceAll(/\(\d+ d ago\)/g, "(long ago)")
+      .trimEnd()
+      .split("\n")
+    expect(lines).toEqual([
+      "ses_1  rest_for_one",
+      "└─ session ses_1: running; decides on prompt; 2 waiting",
+      "   ├─ link:sbx_1: pausing; 2 crashes in the last minute, the daemon broke (long ago)",
+      "   └─ link:sbx_0: given up, the daemon broke (long ago)",
+      "and 2 more homes, not in trouble or behind these",
+      "",
+      "set aside, until `proliferate ops release`:",
+      "   session ses_2: the daemon broke (long ago)"
+    ])
+    expect(JSON.parse((await run(["ops", "tree", "--json"], env)).stdout)).toEqual(hosted)
+    expect((await run(["ops", "tree", "--home", "ses_none"], env)).stdout).toContain("Nothing is in memory here.")
   })
 
   it("retries a command and releases an actor, for a reason", async () => {

@@ -50,12 +50,14 @@ export const exerciseOversight = (name: string, world: Layer.Layer<Services, unk
       Effect.gen(function* () {
         const [journal, oversight] = [yield* Journal, yield* Oversight]
         for (const id of ["a", "b"]) yield* begun(session(id), 3)
-        assert.deepStrictEqual(yield* oversight.quarantined(10), [])
+        assert.deepStrictEqual(yield* oversight.quarantined(null, 10), [])
         yield* journal.quarantine(session("b"), { reason: "five crashes", event: { type: "poison" } })
         const { updatedAtMs } = (yield* journal.load(session("b")))!
         const quarantine = { reason: "five crashes", event: { type: "poison" }, atMs: updatedAtMs }
-        assert.deepStrictEqual(yield* oversight.quarantined(10), [{ address: session("b"), rev: 3, quarantine }])
-        assert.deepStrictEqual(yield* oversight.quarantined(0), [])
+        assert.deepStrictEqual(yield* oversight.quarantined(null, 10), [{ address: session("b"), rev: 3, quarantine }])
+        assert.deepStrictEqual(yield* oversight.quarantined(null, 0), [])
+        assert.lengthOf(yield* oversight.quarantined("org_1", 10), 1)
+        assert.deepStrictEqual(yield* oversight.quarantined("org_2", 10), [])
       })
     )
 

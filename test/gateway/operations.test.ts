@@ -71,6 +71,28 @@ describe("an operator", () => {
     })
   )
 
+  it.live("sees what the server hosts, whole or of one home, and who is set aside", () =>
+    Effect.gen(function* () {
+      const its = yield* startGateway()
+      const { must, owner } = its
+      const id = yield* setAside(its)
+      const { id: other } = yield* its.session()
+      const tree = (query = "") => must(owner.token, "GET", `/v1/operations/tree${query}`)
+      const { homes, homesTotal, quarantined } = yield* tree()
+      assert.strictEqual(homesTotal, 2)
+      assert.sameMembers(
+        homes.map(({ home }: any) => home),
+        [id, other]
+      )
+      const [one] = (yield* tree(`?home=${other}`)).homes
+      assert.deepInclude(one.actors[0], { kind: "session", id: other, state: "running", crashes: 0, crash: null, givenUp: [] })
+      assert.lengthOf(quarantined, 1)
+      assert.deepInclude(quarantined[0], { kind: "session", id, home: id, reason: "five crashes", event: { type: "poison" } })
+      assert.deepEqual((yield* tree(`?home=${other}`)).quarantined, [])
+      assert.deepInclude(yield* tree("?home=ses_none"), { homesTotal: 0, homes: [] })
+    })
+  )
+
   it.live("releases an actor and retries a buried command, each with a reason that is kept", () =>
     Effect.gen(function* () {
       const its = yield* startGateway()
@@ -100,6 +122,7 @@ describe("an operator", () => {
       yield* setAside(its)
       const requests = [
         ["GET", "/v1/operations", undefined],
+        ["GET", "/v1/operations/tree", undefined],
         ["POST", "/v1/operations/plans", {}],
         ["POST", "/v1/operations/plans/pln_1/apply", { items: "safe", why: "x" }],
         ["POST", "/v1/operations/commands/session:ses_1:1:0/retry", { why: "x" }],
@@ -119,6 +142,7 @@ describe("an operator", () => {
       const theirs = other.token.secret
       assert.deepEqual((yield* must(theirs, "POST", "/v1/operations/plans", {})).drift, [])
       assert.deepEqual((yield* must(theirs, "GET", "/v1/operations")).drift, [])
+      assert.deepEqual(yield* must(theirs, "GET", "/v1/operations/tree"), { homesTotal: 0, homes: [], quarantined: [] })
       const stolen = yield* ask(theirs, "POST", `/v1/operations/plans/${planId}/apply`, { items: [drift[0].id], why: "x" })
       assert.strictEqual(stolen.status, 409)
     })
