@@ -35,6 +35,8 @@ const entries = [
   "sql/dump.ts",
   "test/run.ts",
   "test/bench/bench.ts",
+  "test/chaos/chaos.ts",
+  "test/chaos/skewed-clock.ts",
   "test/support/model-server.ts",
   "test/simulation/simulate.ts"
 ]

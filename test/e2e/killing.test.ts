@@ -9,10 +9,11 @@
  */
 import { execFileSync } from "node:child_process"
 import { cpSync, mkdtempSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, it } from "vitest"
+import { dice } from "../support/dice.ts"
+import { freePort } from "../support/free-port.ts"
 import { agentsOf, daemonsOf, postmasterOf } from "../support/processes.ts"
 import { type Server, startServer } from "../support/server.ts"
 import { type Watcher, watch } from "../support/watcher.ts"
@@ -22,25 +23,6 @@ const seed = Number(process.env["SEED"] ?? 1)
 const turnWithinMs = 90_000
 const victims = ["server", "postmaster", "agent", "daemon"] as const
 type Victim = (typeof victims)[number]
-
-/** mulberry32: all the chance of a run, from its seed. */
-const dice = (from: number) => {
-  let state = from >>> 0
-  return (below: number): number => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
-}
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as { port: number }
-      probe.close(() => resolve(port))
-    })
-  })
 
 const scratch = mkdtempSync(join(tmpdir(), "proliferate-killing-"))
 const dataDir = join(scratch, "data")

@@ -35,3 +35,22 @@ export const agentsOf = (sessionId: string): ReadonlyArray<number> => {
   const spaces = new Set(daemonsOf(sessionId).map(namespaceOf))
   return inside("agent scripted", (pid) => spaces.has(namespaceOf(pid)))
 }
+
+const innerPidOf = (pid: number): string | undefined =>
+  /^NSpid:.*\t(\d+)$/m.exec(attempt(() => readFileSync(`/proc/${pid}/status`, "utf8")) ?? "")?.[1]
+
+/** Pid 1 of each sandbox of a session, as the host knows it. */
+export const initsOf = (sessionId: string): ReadonlyArray<number> => {
+  const spaces = new Set(daemonsOf(sessionId).map(namespaceOf))
+  return inside("", (pid) => spaces.has(namespaceOf(pid)) && innerPidOf(pid) === "1")
+}
+
+/** Whatever has `words` in its command line or its environment. */
+export const mentioning = (words: string): ReadonlyArray<{ readonly pid: number; readonly command: string }> =>
+  pids()
+    .filter((pid) => pid !== process.pid)
+    .map((pid) => ({ pid, command: commandOf(pid) }))
+    .filter(
+      ({ pid, command }) =>
+        command.includes(words) || (attempt(() => readFileSync(`/proc/${pid}/environ`, "utf8")) ?? "").includes(words)
+    )

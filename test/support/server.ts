@@ -20,17 +20,20 @@ export interface Greeting {
 export interface Server extends Greeting {
   readonly process: ChildProcess
   readonly log: () => string
+  /** When it has ended, however. */
+  readonly ended: Promise<unknown>
   /** SIGTERM, and its exit code. */
   readonly stop: () => Promise<number | null>
   /** SIGKILL, and wait until it is gone. */
   readonly kill: () => Promise<void>
 }
 
-/** `wrap` is a command line that runs the rest. */
+/** `wrap` is a command line that runs the rest; `onSpawn` is told of the process before it has greeted. */
 export const startServer = async (
   dataDir: string,
   env: Readonly<Record<string, string>> = {},
-  wrap: ReadonlyArray<string> = []
+  wrap: ReadonlyArray<string> = [],
+  onSpawn: (child: ChildProcess) => void = () => {}
 ): Promise<Server> => {
   const [command, ...args] = [...wrap, process.execPath, join(root, "cli/serve.ts")]
   const child = spawn(command!, args, {
@@ -38,6 +41,7 @@ export const startServer = async (
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, PROLIFERATE_JSON: "true", PROLIFERATE_PORT: "0", PROLIFERATE_DATA: dataDir, ...env }
   })
+  onSpawn(child)
   let said = ""
   child.stderr.on("data", (chunk) => {
     said = (said + chunk).slice(-20_000)
@@ -56,6 +60,7 @@ export const startServer = async (
     ...greeting,
     process: child,
     log: () => said,
+    ended,
     stop: async () => {
       child.kill("SIGTERM")
       const [code] = await ended

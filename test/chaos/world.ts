@@ -1,0 +1,221 @@
+/**
+ * Where a run takes place: servers with their data, a PostgreSQL and a Redis of ours, a disk that fills up, a model. `act` brings a
+ * trouble over it and resolves when it has passed; `clear` ends all of them at once. What a machine lacks is left out and said.
+ */
+
+import { execFileSync } from "node:child_process"
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as wait } from "node:timers/promises"
+import { Effect, Exit, Scope } from "effect"
+import { postgresIn, signal } from "../../adapters/postgres/embedded/processes.ts"
+import { type Embedded, startEmbedded } from "../../adapters/postgres/embedded.ts"
+import { client, socketUrl } from "../../adapters/postgres/pool.ts"
+import { databaseUrl } from "../support/database-url.ts"
+import { freePort } from "../support/free-port.ts"
+import { agentsOf, daemonsOf, initsOf, postmasterOf } from "../support/processes.ts"
+import { Node } from "./node.ts"
+import { type CountingModel, noRedis, Redis, SmallDisk, startModel } from "./services.ts"
+import { type Kind, kinds, type Trouble } from "./troubles.ts"
+
+/** What the agent in the sandboxes is called: the scripted one, and it may ask the model. */
+export const agentName = "counting"
+
+const agents = {
+  [agentName]: {
+    command: ["{node}", "{proliferate}", "agent", "scripted", "--pace", "0"],
+    env: { CHAOS_MODEL: "{modelUrl}", CHAOS_TOKEN: "{token}" }
+  }
+}
+
+export class World {
+  readonly directory = mkdtempSync(join(tmpdir(), "proliferate-chaos-"))
+  readonly repository = join(this.directory, "sample.git")
+  readonly nodes: Array<Node> = []
+  /** What this machine lacks, and why. */
+  readonly lacks: Array<string> = []
+  /** Sessions whose sandboxes may be hit. */
+  sessions: () => ReadonlyArray<string> = () => []
+  model!: CountingModel
+  redis: Redis | null = null
+  disk: SmallDisk | null = null
+  #scope = Scope.makeUnsafe()
+  #database!: Embedded
+  #frozen = new Set<number>()
+
+  /** `a` has its database beside it and speaks of news over Redis; `b` has everything in its data directory, on the small disk. */
+  async begin(): Promise<void> {
+    chmodSync(this.directory, 0o755)
+    this.#makeRepository()
+    this.model = await startModel()
+    this.#database = await Effect.runPromise(
+      Scope.provide(startEmbedded({ dataDir: join(this.directory, "postgres") }), this.#scope)
+    )
+    await this.#createDatabase("chaos_a")
+    if (noRedis === null) {
+      this.redis = new Redis(this.directory, await freePort())
+      await this.redis.begin()
+    } else this.lacks.push(`redis: ${noRedis}`)
+    const disk = new SmallDisk(join(this.directory, "disk"))
+    const noDisk = disk.mount()
+    if (noDisk === null) this.disk = disk
+    else this.lacks.push(`disk: ${noDisk}`)
+
+    const databaseOfA = databaseUrl(this.#database.url, "chaos_a")
+    const redisOfA = this.redis === null ? {} : { REDIS_URL: `redis://127.0.0.1:${this.redis.port}/0` }
+    await this.#addNode("a", join(this.directory, "a"), databaseOfA, false, { DATABASE_URL: databaseOfA, ...redisOfA })
+    const dataOfB = join(disk.directory, "b")
+    await this.#addNode("b", dataOfB, socketUrl(join(dataOfB, "postgres/run"), "postgres"), true, {})
+    await Promise.all(this.nodes.map((node) => node.begin()))
+  }
+
+  async #addNode(
+    name: string,
+    dataDir: string,
+    databaseUrl: string,
+    isEmbedded: boolean,
+    env: Readonly<Record<string, string>>
+  ): Promise<void> {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    writeFileSync(join(dataDir, "agents.json"), JSON.stringify(agents))
+    const model = { PROLIFERATE_MODEL_URL: this.model.url, PROLIFERATE_MODELS: "counting" }
+    const clockFile = join(this.directory, `clock-${name}`)
+    const port = await freePort()
+    this.nodes.push(new Node({ name, dataDir, port, databaseUrl, isEmbedded, clockFile, env: { ...model, ...env } }))
+  }
+
+  #makeRepository(): void {
+    const sample = join(this.directory, "sample")
+    cpSync(join(import.meta.dirname, "../../cli/sample"), sample, { recursive: true })
+    const git = (...args: ReadonlyArray<string>) =>
+      execFileSync("git", ["-c", "user.name=test", "-c", "user.email=test@localhost", ...args], { cwd: sample })
+    git("init", "-q", "-b", "main")
+    git("add", "-A")
+    git("commit", "-q", "-m", "sample")
+    git("clone", "-q", "--bare", ".", this.repository)
+  }
+
+  async #createDatabase(name: string): Promise<void> {
+    const sql = client(this.#database.url, { max: 1 })
+    await sql.unsafe(`create database ${name}`)
+    await sql.end()
+  }
+
+  /** What can befall this machine. */
+  get kinds(): ReadonlyArray<Kind> {
+    return kinds.filter(
+      (kind) => (this.redis !== null || !kind.startsWith("redis.")) && (this.disk !== null || kind !== "disk.full")
+    )
+  }
+
+  /** Null: there was nobody that it could befall. */
+  async act(trouble: Trouble): Promise<string | null> {
+    const { kind, pick, forMs, offsetMs } = trouble
+    const node = this.nodes[pick % this.nodes.length]!
+    switch (kind) {
+      case "node.kill":
+        node.kill(Math.min(forMs, 2_000))
+        return node.options.name
+      case "node.freeze":
+        await node.freeze(forMs)
+        return node.options.name
+      case "clock.jump":
+        node.setClock(offsetMs)
+        return node.options.name
+      case "daemon.kill":
+        return this.#signalAll(daemonsOf, pick, "SIGKILL")
+      case "agent.kill":
+        return this.#signalAll(agentsOf, pick, "SIGKILL")
+      case "sandbox.kill":
+        return this.#signalAll(initsOf, pick, "SIGKILL")
+      case "daemon.freeze":
+        return this.#freeze(daemonsOf(this.#sessionAt(pick)), forMs)
+      case "database.kill":
+        return this.#signalPostmaster(node, "SIGKILL")
+      case "database.restart":
+        return this.#signalPostmaster(node, "SIGINT")
+      case "database.freeze":
+        return this.#freeze(postgresIn(this.#clusterOf(node)), Math.min(forMs, 8_000))
+      case "redis.flush":
+        await this.redis!.flush()
+        return "redis"
+      case "redis.kill":
+        await this.redis!.kill(forMs)
+        return "redis"
+      case "redis.freeze":
+        await this.redis!.freeze(forMs)
+        return "redis"
+      case "disk.full":
+        await this.disk!.fill(Math.min(forMs, 6_000))
+        return "b"
+    }
+  }
+
+  #sessionAt(pick: number): string {
+    const all = this.sessions()
+    return all[pick % Math.max(all.length, 1)] ?? "none"
+  }
+
+  /** Those of the session that was picked, or of the next that has any. */
+  #signalAll(of: (sessionId: string) => ReadonlyArray<number>, pick: number, name: NodeJS.Signals): string | null {
+    const all = this.sessions()
+    for (let tried = 0; tried < all.length; tried++) {
+      const sessionId = all[(pick + tried) % all.length]!
+      if (of(sessionId).filter((pid) => signal(pid, name)).length > 0) return sessionId
+    }
+    return null
+  }
+
+  #clusterOf(node: Node): string {
+    return node.options.isEmbedded ? join(node.options.dataDir, "postgres/cluster") : join(this.directory, "postgres/cluster")
+  }
+
+  #signalPostmaster(node: Node, name: NodeJS.Signals): string | null {
+    const { isEmbedded, dataDir } = node.options
+    try {
+      const pid = isEmbedded ? postmasterOf(dataDir) : this.#database.pid
+      return signal(pid, name) ? node.options.name : null
+    } catch {
+      // It is being started just now.
+      return null
+    }
+  }
+
+  async #freeze(pids: ReadonlyArray<number>, forMs: number): Promise<string | null> {
+    for (const pid of pids) {
+      signal(pid, "SIGSTOP")
+      this.#frozen.add(pid)
+    }
+    await wait(forMs)
+    this.#thaw(pids)
+    return pids.length === 0 ? null : `${pids.length} processes`
+  }
+
+  #thaw(pids: Iterable<number>): void {
+    for (const pid of pids) {
+      signal(pid, "SIGCONT")
+      this.#frozen.delete(pid)
+    }
+  }
+
+  clear(): void {
+    this.disk?.empty()
+    this.#thaw([...this.#frozen])
+    for (const node of this.nodes) node.clear()
+  }
+
+  /** Leaves nothing behind, but for the directory where something is to be looked at. */
+  async destroy(keep: boolean): Promise<void> {
+    for (const node of this.nodes) node.destroy()
+    await wait(500)
+    for (const node of this.nodes)
+      if (node.options.isEmbedded) for (const pid of postgresIn(this.#clusterOf(node))) signal(pid, "SIGQUIT")
+    this.redis?.destroy()
+    this.model?.close()
+    await Effect.runPromise(Scope.close(this.#scope, Exit.void))
+    if (keep) return
+    this.disk?.unmount()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
