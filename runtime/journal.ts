@@ -182,10 +182,10 @@ export class Journal extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<ClaimedCommand>, JournalError>
     /** Makes every claim void at once, for a host that knows it is the only one and that the last one is dead. */
     readonly reclaim: Effect.Effect<void, JournalError>
-    /** Extends a claim; false when it is no longer ours. */
-    readonly renew: (completion: Completion, claimMs: number) => Effect.Effect<boolean, JournalError>
-    /** Ends a command that has no fact to tell. Without the claim it is left alone. */
-    readonly complete: (completion: Completion) => Effect.Effect<void, JournalError>
+    /** Extends claims; says of each, in order, whether it is still ours. */
+    readonly renew: (claims: ReadonlyArray<Completion>, claimMs: number) => Effect.Effect<ReadonlyArray<boolean>, JournalError>
+    /** Ends commands that have no fact to tell. One whose claim is another's by now is left alone. */
+    readonly complete: (completions: ReadonlyArray<Completion>) => Effect.Effect<void, JournalError>
     /** Gives a command back, due again after `delayMs`. */
     readonly retry: (completion: Completion, delayMs: number, error: string) => Effect.Effect<void, JournalError>
     /** Marks a command dead: it is not claimed again, and shown to operators with its error. */

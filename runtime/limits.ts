@@ -15,6 +15,10 @@ export const commandClaimMs = 10_000
 export const commandRenewMs = 3_000
 /** Hands at work at once in one process; each mostly waits for a provider. */
 export const commandsInFlightMax = 64
+/** Commands claimed beyond the hands that are free, if as many ended while the last claim was under way: short ones come in bulk. */
+export const commandsAheadMax = 512
+/** Commands that ended with nothing to tell and wait to be completed, in one statement, before more are claimed. */
+export const completionsMax = 512
 /** Tries of a command whose hand crashed, 0.5 s apart and doubling. */
 export const commandTriesMax = 5
 export const commandRetryMs = 500

@@ -3,23 +3,23 @@
  *
  *   O1  At least once, under the key fixed at commit; its fact is accepted once, in the commit that ends the command. Should two
  *       runs of it come to know different things, the actor is told of both, the second under an id of its own.
- *   O2  A claim is renewed until its fact is home; a run that lost its claim is not begun, or interrupted, and ends
+ *   O2  A claim is renewed until its fact is home (claims.ts); a run that lost its claim is not begun, or interrupted, and ends
  *       nothing. One that has ended by then still tells what it found out.
  *   O3  A hand that crashes, or takes more than 10 min, is tried again, 5 times, 0.5 s apart and doubling; then its actor is told,
  *       and the command buried. One that cannot tell yet is asked again at the same pace, at least every 30 s.
  *   O4  Woken by the commit that asked; the poll every second is a safety net.
  */
-import { Cause, Clock, Effect, Equal, Exit, Fiber, Schedule } from "effect"
+import { Cause, Clock, Effect, Equal, Exit, Schedule } from "effect"
 import { type ActorDefinition, type Fact, NotYet } from "./actor.ts"
 import type { Address } from "./address.ts"
+import { Claims, type Found, Held } from "./claims.ts"
 import { Inspector } from "./inspection.ts"
 import { type ClaimedCommand, Journal, type Versions } from "./journal.ts"
 import {
   commandClaimMs,
-  commandMs,
-  commandRenewMs,
   commandRetryMaxMs,
   commandRetryMs,
+  commandsAheadMax,
   commandsInFlightMax,
   commandTriesMax,
   outboxPollMs
@@ -33,8 +33,6 @@ export type Deliver = (address: Address, delivery: Delivery) => Effect.Effect<An
 
 const pauseMs = (tries: number): number => Math.min(commandRetryMs * 2 ** (tries - 1), commandRetryMaxMs)
 
-const hangs = () => Effect.die(new Error(`the hand took more than ${commandMs / 60_000} min`))
-
 /** Runs for ever; one per process. */
 export const runOutbox = Effect.fnUntraced(function* <R>(options: {
   readonly definitions: ReadonlyMap<string, ActorDefinition<R>>
@@ -45,14 +43,16 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
   const { definitions, versions, deliver, wakeup } = options
   const journal = yield* Journal
   const inspect = yield* Inspector
-  let inFlight = 0
   /** Crashes seen by this process, by key: tries that only could not tell yet are none. */
   const crashes = new Map<string, number>()
 
   const done = ({ key }: ClaimedCommand) => {
     crashes.delete(key)
     inspect({ type: "command.done", key })
+    // Claiming may have waited for it.
+    wakeup.wake()
   }
+  const claims = new Claims(journal, done)
 
   /** When the next of those that we gave back is due. */
   let dueAtMs = Number.POSITIVE_INFINITY
@@ -82,16 +82,17 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
     )
 
   /** Delivers what a hand found out. What cannot be delivered now is run again later, under the same key. */
-  const bringHome = Effect.fnUntraced(function* (command: ClaimedCommand, fact: Fact | NotYet | undefined) {
+  const bringHome = Effect.fnUntraced(function* (held: Held, fact: Fact | NotYet | undefined) {
+    const { command } = held
+    if (fact === undefined) return claims.complete(held)
     if (fact instanceof NotYet) return yield* again(command, fact.reason)
     const { address, key, claim } = command
-    if (fact === undefined) yield* journal.complete(command)
-    else {
-      const told = yield* Effect.result(deliver(address, { id: `fact:${key}`, event: fact, by: null, completes: { key, claim } }))
-      if (told._tag === "Failure" && told.failure._tag !== "Absent") return yield* again(command, told.failure._tag)
-      if (told._tag === "Failure") yield* journal.complete(command)
-      else if (told.success.duplicate) yield* tellApart(command, told.success.rev, fact)
+    const told = yield* Effect.result(deliver(address, { id: `fact:${key}`, event: fact, by: null, completes: { key, claim } }))
+    if (told._tag === "Failure") {
+      if (told.failure._tag !== "Absent") return yield* again(command, told.failure._tag)
+      return claims.complete(held)
     }
+    if (told.success.duplicate) yield* tellApart(command, told.success.rev, fact)
     done(command)
   })
 
@@ -104,8 +105,9 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
     crashes.delete(command.key)
   })
 
-  const conclude = Effect.fnUntraced(function* (command: ClaimedCommand, exit: Exit.Exit<Fact | NotYet | void>) {
-    if (Exit.isSuccess(exit)) return yield* bringHome(command, exit.value ?? undefined)
+  const conclude = Effect.fnUntraced(function* (held: Held, exit: Exit.Exit<Found>) {
+    if (Exit.isSuccess(exit)) return yield* bringHome(held, exit.value ?? undefined)
+    const { command } = held
     const reason = reasonOf(Cause.squash(exit.cause))
     inspect({ type: "command.crashed", key: command.key, reason })
     const crashed = (crashes.get(command.key) ?? 0) + 1
@@ -114,59 +116,64 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
     else yield* giveBack(command, crashed, reason)
   })
 
-  /** Returns when the claim is lost. */
-  const holding = (command: ClaimedCommand) =>
-    journal.renew(command, commandClaimMs).pipe(
-      Effect.delay(commandRenewMs),
-      Effect.repeat({ while: (isOurs) => isOurs }),
-      // No answer is not a lost claim: only the journal can say so.
-      Effect.retry({ while: () => true })
-    )
-
-  /** A process that slept since it claimed may hold nothing any more: then the command is another's, and is not begun. */
-  const isOurs = Effect.fnUntraced(function* (command: ClaimedCommand, claimedAtNanos: bigint) {
-    const sinceMs = Number((yield* Clock.monotonicTimeNanos) - claimedAtNanos) / 1e6
-    return sinceMs < commandRenewMs || (yield* journal.renew(command, commandClaimMs))
-  })
-
-  const run = Effect.fnUntraced(function* (command: ClaimedCommand, claimedAtNanos: bigint) {
+  const run = Effect.fnUntraced(function* (held: Held) {
+    const { command } = held
     const hand = definitions.get(command.address.kind)?.commands[command.name]
     if (hand === undefined) return yield* journal.bury(command, `this program has no hand for ${command.name}`)
-    if (!(yield* isOurs(command, claimedAtNanos))) return
+    // Another's by now: not begun.
+    if (!(yield* claims.isOurs(held))) return
     inspect({ type: "command.started", key: command.key, attempt: command.attempt })
-    const work = Effect.suspend(() => hand(command.params, command.key, command.address))
-    const bounded = Effect.exit(Effect.timeoutOrElse(work, { duration: commandMs, orElse: hangs }))
-    const holder = yield* Effect.forkChild(holding(command))
-    const ended = yield* Effect.raceFirst(bounded, Effect.as(Fiber.join(holder), null))
-    // What it found out is told even if the claim is lost meanwhile: what it made must not be forgotten.
-    if (ended !== null) yield* conclude(command, ended)
-    yield* Fiber.interrupt(holder)
+    claims.hold(held)
+    const ended = yield* held.work(Effect.suspend(() => hand(command.params, command.key, command.address)))
+    if (ended !== null) yield* conclude(held, ended)
   })
 
-  const loop = Effect.gen(function* () {
-    const claimedAtNanos = yield* Clock.monotonicTimeNanos
-    const claimed = yield* journal.claim(Math.min(commandsInFlightMax - inFlight, 32), commandClaimMs, versions)
-    for (const command of claimed) {
-      inFlight += 1
-      yield* Effect.forkChild(
-        run(command, claimedAtNanos).pipe(
-          // The claim runs out and the command is run again.
-          Effect.catchCause((cause) => Effect.logWarning("command", command.key, reasonOf(Cause.squash(cause)))),
-          Effect.ensuring(
-            Effect.sync(() => {
-              inFlight -= 1
-              wakeup.wake()
-            })
-          )
-        )
+  /** Claimed, and begun as soon as a hand is free. Their claims are not renewed before: should all hands hang, others take them. */
+  const waiting: Array<Held> = []
+  let [atWork, endedSinceClaim] = [0, 0]
+
+  const worker = Effect.gen(function* () {
+    for (let held = waiting.shift(); held !== undefined; held = waiting.shift()) {
+      const { key } = held.command
+      yield* run(held).pipe(
+        // The claim runs out and the command is run again.
+        Effect.catchCause((cause) => Effect.logWarning("command", key, reasonOf(Cause.squash(cause))))
       )
+      claims.letGo(held)
+      endedSinceClaim += 1
+      wakeup.wake()
     }
-    if (claimed.length > 0 && inFlight < commandsInFlightMax) return
+  }).pipe(
+    Effect.ensuring(
+      Effect.sync(() => {
+        atWork -= 1
+        wakeup.wake()
+      })
+    )
+  )
+
+  /** For every free hand, and as many ahead as ended while the last claim was under way: those wait about as long as a claim takes. */
+  const room = () =>
+    claims.isFull ? 0 : commandsInFlightMax - atWork + Math.min(endedSinceClaim, commandsAheadMax) - waiting.length
+
+  const loop = Effect.gen(function* () {
+    const wanted = room()
+    endedSinceClaim = 0
+    const claimedAtNanos = yield* Clock.monotonicTimeNanos
+    const claimed = wanted > 0 ? yield* journal.claim(wanted, commandClaimMs, versions) : []
+    for (const command of claimed) waiting.push(new Held(command, claimedAtNanos))
+    for (let more = Math.min(commandsInFlightMax - atWork, waiting.length); more > 0; more--) {
+      atWork += 1
+      yield* Effect.forkChild(worker)
+    }
+    if (claimed.length > 0 && room() > 0) return
     const leftMs = dueAtMs - (yield* Clock.currentTimeMillis)
     if (leftMs <= 0) dueAtMs = Number.POSITIVE_INFINITY
     yield* wakeup.within(leftMs > 0 ? Math.min(leftMs, outboxPollMs) : outboxPollMs)
   })
 
+  yield* Effect.forkChild(claims.renewing)
+  yield* Effect.forkChild(claims.completing)
   yield* loop.pipe(
     Effect.catchTag("JournalError", () => Effect.sleep(outboxPollMs)),
     Effect.forever

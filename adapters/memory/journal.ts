@@ -197,13 +197,15 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
     reclaim: call("reclaim", () => {
       for (const row of commands.values()) row.claimedUntilMs = 0
     }),
-    renew: (completion, claimMs) =>
-      call("renew", (nowMs) => {
-        const row = claimed(completion)
-        if (row) row.claimedUntilMs = nowMs + claimMs
-        return row !== undefined
-      }),
-    complete: (completion) => call("complete", () => complete(completion)),
+    renew: (claims, claimMs) =>
+      call("renew", (nowMs) =>
+        claims.map((completion) => {
+          const row = claimed(completion)
+          if (row) row.claimedUntilMs = nowMs + claimMs
+          return row !== undefined
+        })
+      ),
+    complete: (completions) => call("complete", () => completions.forEach(complete)),
     retry: (completion, delayMs, error) =>
       call("retry", (nowMs) => {
         const row = claimed(completion)

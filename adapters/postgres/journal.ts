@@ -5,7 +5,15 @@
 import { Effect, Layer } from "effect"
 import type postgres from "postgres"
 import type { Address } from "../../runtime/address.ts"
-import { type ClaimedCommand, type DueTimer, Journal, JournalError, type JournalRow, type Stored } from "../../runtime/journal.ts"
+import {
+  type ClaimedCommand,
+  type Completion,
+  type DueTimer,
+  Journal,
+  JournalError,
+  type JournalRow,
+  type Stored
+} from "../../runtime/journal.ts"
 import { commit } from "./commit.ts"
 import { ask } from "./failure.ts"
 import { Postgres } from "./pool.ts"
@@ -22,6 +30,12 @@ export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journa
   const actorAt = ({ org, kind, id }: Omit<Address, "home">) => sql`id = ${id} and kind = ${kind} and org = ${org}`
   const claimedUnder = ({ key, claim }: { readonly key: string; readonly claim: string }) =>
     sql`key = ${key} and attempt::text = ${claim} and claimed_until > 0`
+  /** Each is found by its key, whatever the planner believes of the table. */
+  const claimedUnderAny = (claims: ReadonlyArray<Completion>) => {
+    const pairs = json(claims.map(({ key, claim }) => [key, claim]))
+    return sql`key = any (array(select x->>0 from jsonb_array_elements(${pairs}::jsonb) as x))
+      and (key, attempt::text) in (select x->>0, x->>1 from jsonb_array_elements(${pairs}::jsonb) as x) and claimed_until > 0`
+  }
   const json = (value: unknown) => sql.json((value ?? null) as postgres.JSONValue)
 
   return {
@@ -84,13 +98,20 @@ export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journa
 
     reclaim: Effect.asVoid(call(() => sql`update commands set claimed_until = 0 where claimed_until > 0`)),
 
-    renew: (completion, claimMs) =>
+    renew: (claims, claimMs) =>
       Effect.map(
-        call(() => sql`update commands set claimed_until = proliferate.now_ms() + ${claimMs} where ${claimedUnder(completion)}`),
-        ({ count }) => count > 0
+        call(
+          () => sql<Array<{ readonly key: string; readonly claim: string }>>`
+          update commands set claimed_until = proliferate.now_ms() + ${claimMs} where ${claimedUnderAny(claims)}
+          returning key, attempt::text as claim`
+        ),
+        (rows) => {
+          const renewed = new Map(rows.map(({ key, claim }) => [key, claim]))
+          return claims.map(({ key, claim }) => renewed.get(key) === claim)
+        }
       ),
 
-    complete: (completion) => Effect.asVoid(call(() => sql`delete from commands where ${claimedUnder(completion)}`)),
+    complete: (completions) => Effect.asVoid(call(() => sql`delete from commands where ${claimedUnderAny(completions)}`)),
 
     retry: (completion, delayMs, error) =>
       Effect.asVoid(

@@ -131,7 +131,7 @@ export const exerciseOversight = (name: string, world: Layer.Layer<Services, unk
         assert.deepStrictEqual(yield* oversight.commandsOf(session("a", "org_2")), [])
         const claimed = yield* journal.claim(10, 1_000)
         yield* journal.bury(claimed.find(({ key }) => key === "session:ses_a:1:0")!, "gave up")
-        yield* journal.complete(claimed.find(({ key }) => key === "session:ses_a:1:1")!)
+        yield* journal.complete([claimed.find(({ key }) => key === "session:ses_a:1:1")!])
         assert.deepStrictEqual(yield* keysOf, ["session:ses_a:2:0"])
       })
     )

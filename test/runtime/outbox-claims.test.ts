@@ -2,9 +2,10 @@
 import { Effect } from "effect"
 import { assert, describe, it } from "vitest"
 import type { Fact } from "../../runtime/actor.ts"
-import { commandClaimMs, commandRenewMs, outboxPollMs } from "../../runtime/limits.ts"
+import { commandClaimMs, commandRenewMs, commandsInFlightMax, outboxPollMs } from "../../runtime/limits.ts"
 import { cold, heated, lamp, warmed } from "../support/heated.ts"
-import { lampActor } from "../support/lamp.ts"
+import { Place } from "../support/hosting.ts"
+import { lampActor, lampAddress } from "../support/lamp.ts"
 
 describe("a claim", () => {
   it("is renewed while its run lives (O2)", () => {
@@ -60,6 +61,56 @@ describe("a claim", () => {
     place.disturb = () => Effect.succeed(null)
     place.advance(2 * commandClaimMs)
     assert.lengthOf(runs, 1)
+  })
+})
+
+describe("what is claimed ahead", () => {
+  const lamps = (count: number) => Array.from({ length: count }, (_, index) => `lamp_${index}`)
+
+  it("is as much as was quick: a thousand short commands take few claims and fewer completions", () => {
+    const ids = lamps(1_000)
+    const place = new Place()
+    const asking = place.host(lampActor({ heat: () => Effect.never }))
+    for (const id of ids) asking.ask(lampAddress(id), "create")
+    place.disturb = (operation) => Effect.succeed(operation === "claim" ? "unavailable" : null)
+    for (const id of ids) asking.ask(lampAddress(id), "switchOn")
+    asking.kill()
+    place.disturb = () => Effect.succeed(null)
+    place.calls.clear()
+    place.host(lampActor({ heat: () => Effect.void }))
+    place.until(() => place.journal.commands.size === 0, "all are done")
+    assert.isAtMost(place.callsOf("claim"), 12)
+    assert.isAtMost(place.callsOf("complete"), 12)
+  })
+
+  it("and not begun is another's when its claim has run out, and is begun by nobody twice", () => {
+    const ids = lamps(300)
+    let heats = 0
+    // Quick until a hundred are warm, then none ends.
+    const heat = () => Effect.suspend(() => (++heats <= 100 ? Effect.succeed(warmed) : Effect.never))
+    const { place, host, runs } = heated(heat, ids)
+    place.advance(100)
+    const others: Array<string> = []
+    place.host(
+      lampActor({
+        heat: (key) =>
+          Effect.sync(() => {
+            others.push(key)
+            return warmed
+          })
+      })
+    )
+    place.advance(commandClaimMs + 2 * outboxPollMs)
+    const lit = ids.filter((id) => place.status(lampAddress(id)) === "lit")
+    assert.lengthOf(lit, 300 - commandsInFlightMax)
+    host.kill()
+    place.advance(commandClaimMs + 2 * outboxPollMs)
+    const begun = new Set(runs.map(({ key }) => key))
+    assert.strictEqual(begun.size, runs.length)
+    assert.lengthOf(
+      others.filter((key) => begun.has(key)),
+      commandsInFlightMax
+    )
   })
 })
 

@@ -5,6 +5,7 @@ import { NotYet } from "../../runtime/actor.ts"
 import {
   commandClaimMs,
   commandMs,
+  commandRenewMs,
   commandRetryMaxMs,
   commandsInFlightMax,
   commandTriesMax,
@@ -112,7 +113,7 @@ describe("a hand that crashes", () => {
 
   it("by never ending is ended, and was a crash", () => {
     const { place, host } = heated(() => Effect.never)
-    place.advance(commandMs + 100)
+    place.advance(commandMs + commandRenewMs + 100)
     assert.match(host.of("command.crashed")[0]!.reason, /more than 10 min/)
   })
 

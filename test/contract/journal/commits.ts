@@ -180,13 +180,13 @@ export const commits = (story: Story) => {
       const journal = yield* Journal
       const first = yield* claimedCommand(session("a"))
       yield* begun(session("other"), 1, { messageId: `fact:${first.key}`, completes: first })
-      assert.isFalse(yield* journal.renew(first, 1_000))
+      assert.deepStrictEqual(yield* journal.renew([first], 1_000), [false])
 
       const second = yield* claimedCommand(session("b"))
       yield* commit(transition(session("b"), 1, { messageId: `fact:${second.key}` }))
       const again = yield* commit(transition(session("b"), 1, { messageId: `fact:${second.key}`, completes: second }))
       assert.deepStrictEqual(again, [{ _tag: "Duplicate", rev: 2 }])
-      assert.isFalse(yield* journal.renew(second, 1_000))
+      assert.deepStrictEqual(yield* journal.renew([second], 1_000), [false])
     })
   )
 
@@ -194,7 +194,7 @@ export const commits = (story: Story) => {
     Effect.gen(function* () {
       const command = yield* claimedCommand(session("a"))
       assert.deepStrictEqual(tags(yield* commit(transition(session("a"), 7, { completes: command }))), ["Fenced"])
-      assert.isTrue(yield* Journal.use((journal) => journal.renew(command, 1_000)))
+      assert.deepStrictEqual(yield* Journal.use((journal) => journal.renew([command], 1_000)), [true])
     })
   )
 

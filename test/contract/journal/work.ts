@@ -51,7 +51,7 @@ export const work = (story: Story) => {
       const stale = yield* claimedCommand(session("a"), 1_000)
       yield* world.passTime(999)
       assert.deepStrictEqual(yield* journal.claim(10, 1_000), [])
-      assert.isTrue(yield* journal.renew(stale, 1_000))
+      assert.deepStrictEqual(yield* journal.renew([stale], 1_000), [true])
       yield* world.passTime(999)
       assert.deepStrictEqual(yield* journal.claim(10, 1_000), [])
       yield* world.passTime(1)
@@ -59,17 +59,17 @@ export const work = (story: Story) => {
       assert.deepInclude(fresh, { key: stale.key, attempt: 2 })
       assert.notStrictEqual(fresh!.claim, stale.claim)
 
-      assert.isFalse(yield* journal.renew(stale, 60_000))
-      yield* journal.complete(stale)
+      assert.deepStrictEqual(yield* journal.renew([stale], 60_000), [false])
+      yield* journal.complete([stale])
       yield* journal.retry(stale, 0, "stale")
       yield* journal.bury(stale, "stale")
       const fact = { messageId: `fact:${stale.key}`, completes: stale }
       assert.deepStrictEqual(tags(yield* commit(transition(session("a"), 1, fact))), ["Won"])
-      assert.isTrue(yield* journal.renew(fresh!, 1_000))
+      assert.deepStrictEqual(yield* journal.renew([fresh!], 1_000), [true])
       assert.deepStrictEqual(yield* commit(transition(session("a"), 1, { ...fact, completes: fresh! })), [
         { _tag: "Duplicate", rev: 2 }
       ])
-      assert.isFalse(yield* journal.renew(fresh!, 1_000))
+      assert.deepStrictEqual(yield* journal.renew([fresh!], 1_000), [false])
       yield* world.passTime(60_000)
       assert.deepStrictEqual(yield* journal.claim(10, 1_000), [])
     })
@@ -81,7 +81,7 @@ export const work = (story: Story) => {
       yield* begun(session("a"), 1, { commands: commands("retried", "completed", "buried") })
       const [retried, completed, buried] = yield* journal.claim(3, 1_000)
       yield* journal.retry(retried!, 500, "no answer")
-      yield* journal.complete(completed!)
+      yield* journal.complete([completed!])
       yield* journal.bury(buried!, "gave up")
       yield* world.passTime(499)
       assert.deepStrictEqual(yield* journal.claim(10, 1_000), [])
@@ -93,7 +93,7 @@ export const work = (story: Story) => {
       )
       yield* world.passTime(60_000)
       assert.deepStrictEqual(names(yield* journal.claim(10, 1_000)), ["retried"])
-      for (const ended of [completed!, buried!]) assert.isFalse(yield* journal.renew(ended, 1_000))
+      for (const ended of [completed!, buried!]) assert.deepStrictEqual(yield* journal.renew([ended], 1_000), [false])
     })
   )
 
@@ -104,7 +104,7 @@ export const work = (story: Story) => {
       yield* journal.reclaim
       const fact = { messageId: `fact:${dead.key}`, completes: dead }
       assert.deepStrictEqual(tags(yield* commit(transition(session("a"), 1, fact))), ["Won"])
-      assert.isFalse(yield* journal.renew(dead, 1_000))
+      assert.deepStrictEqual(yield* journal.renew([dead], 1_000), [false])
       const [again] = yield* journal.claim(10, 1_000)
       assert.deepInclude(again, { key: dead.key, attempt: 2 })
     })
