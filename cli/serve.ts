@@ -27,6 +27,7 @@ import { Uploads } from "../actors/services/uploads.ts"
 import { SessionWork } from "../actors/services/work.ts"
 import { Workspaces } from "../actors/services/workspaces.ts"
 import { sessionActor } from "../actors/session.ts"
+import * as ActionProviders from "../adapters/actions/providers.ts"
 import * as AgentTable from "../adapters/agent/agents.ts"
 import * as AttachmentFiles from "../adapters/attachments/files.ts"
 import * as DaemonClient from "../adapters/daemon/client.ts"
@@ -109,6 +110,7 @@ const program = Effect.gen(function* () {
   // No host of pull requests is connected yet: who asks for one is told how to open it by hand.
   const noHosts = Layer.succeed(PullRequests, PullRequests.of({ hostOf: () => null }))
   const proposals = Proposals.layer.pipe(Layer.provide([noHosts, repositories]))
+  const providers = ActionProviders.layer(given.actions)
   const services = Layer.mergeAll(
     access,
     relay,
@@ -121,7 +123,8 @@ const program = Effect.gen(function* () {
     Uploads.layer,
     Inspection.layer,
     operations,
-    repositories
+    repositories,
+    providers
   )
   const app = Api.layer.pipe(Layer.provideMerge(services), Layer.provideMerge(actors), Layer.provideMerge(records))
 

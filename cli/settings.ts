@@ -27,6 +27,10 @@ export const settings = Config.all({
     domain: Config.String("E2B_DOMAIN").pipe(Config.option, Config.map(Option.getOrUndefined)),
     template: Config.String("PROLIFERATE_E2B_TEMPLATE").pipe(Config.withDefault("base"))
   }),
+  /** Services that agents act on, where they are an organisation's own. */
+  actions: Config.all({
+    sentry: Config.all({ url: Config.String("PROLIFERATE_SENTRY_URL").pipe(Config.withDefault("https://sentry.io")) })
+  }),
   /** Insist on one way to isolate sandboxes; `unsafe`: do not. */
   isolation: Config.Literals(["bubblewrap", "util-linux", "unsafe"], "PROLIFERATE_ISOLATION").pipe(
     Config.option,
