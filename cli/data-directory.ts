@@ -1,6 +1,6 @@
-/** The data directory, made for its owner alone, and the host key in it that sandbox tokens are derived from. */
+/** A directory of ours, made for its owner alone, and the key in it that sandbox tokens are derived from; several servers may share one. */
 import { randomBytes } from "node:crypto"
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { accessSync, chmodSync, constants, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Effect, Redacted, Schema } from "effect"
 
@@ -19,7 +19,7 @@ const words: Readonly<Record<string, string>> = {
 }
 
 /** Makes it if it is not there, and reads or makes its key. */
-export const openDataDirectory = (dataDir: string) =>
+export const openDataDirectory = (dataDir: string, variable = "PROLIFERATE_DATA") =>
   Effect.try({
     try: () => {
       // Parents keep the usual mode: recursive mkdir would give them ours.
@@ -31,7 +31,13 @@ export const openDataDirectory = (dataDir: string) =>
         const draft = `${file}.${process.pid}`
         writeFileSync(draft, randomBytes(keyBytes), { mode: 0o600, flush: true })
         chmodSync(draft, 0o600)
-        renameSync(draft, file)
+        try {
+          linkSync(draft, file)
+        } catch (cause) {
+          // Another server was quicker: its key is the one.
+          if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause
+        }
+        rmSync(draft)
       }
       const key = readFileSync(file)
       if (key.length !== keyBytes) throw Object.assign(new Error(`${file} is not a key of ${keyBytes} bytes`), { code: "EKEY" })
@@ -40,7 +46,7 @@ export const openDataDirectory = (dataDir: string) =>
     catch: (cause) => {
       const { code, message } = cause as NodeJS.ErrnoException
       return new DataDirectoryError({
-        message: `the data directory ${dataDir} cannot be used: ${words[code ?? ""] ?? message}. Mend it, or set PROLIFERATE_DATA to another.`
+        message: `the data directory ${dataDir} cannot be used: ${words[code ?? ""] ?? message}. Mend it, or set ${variable} to another.`
       })
     }
   })

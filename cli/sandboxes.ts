@@ -1,12 +1,10 @@
 /** Where the sandboxes of this server are: on its own host, or at E2B. One server has one provider. */
 import { join } from "node:path"
-import { type Config, Effect, type Redacted, Schema } from "effect"
+import { Effect, type Redacted, Schema } from "effect"
 import { LocalSandboxes } from "../adapters/sandbox/local/local.ts"
-import type { settings } from "./settings.ts"
+import type { Settings } from "./settings.ts"
 
 export class NoKey extends Schema.TaggedError<NoKey>()("NoKey", { message: Schema.String }) {}
-
-type Settings = typeof settings extends Config.Config<infer A> ? A : never
 
 export const sandboxesOf = Effect.fnUntraced(function* (
   { sandbox, e2b, dataDir, isolation, nested }: Settings,

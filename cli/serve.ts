@@ -26,7 +26,6 @@ import { Sessions } from "../actors/services/sessions.ts"
 import { Uploads } from "../actors/services/uploads.ts"
 import { SessionWork } from "../actors/services/work.ts"
 import { Workspaces } from "../actors/services/workspaces.ts"
-import { sessionActor } from "../actors/session.ts"
 import * as ActionProviders from "../adapters/actions/providers.ts"
 import * as AgentTable from "../adapters/agent/agents.ts"
 import * as AttachmentFiles from "../adapters/attachments/files.ts"
@@ -51,9 +50,9 @@ import { Coordination } from "../runtime/coordination.ts"
 import { Journal } from "../runtime/journal.ts"
 import * as LocalCoordination from "../runtime/local-coordination.ts"
 import { localFeeds } from "../runtime/local-feeds.ts"
-import { localRouter } from "../runtime/local-router.ts"
 import { Reconcile } from "../runtime/reconcile.ts"
 import { runtimeReconcilers } from "../runtime/reconcilers.ts"
+import { nodeOf, routerOf } from "./cluster.ts"
 import { openDataDirectory } from "./data-directory.ts"
 import { modelSettings, modelsText } from "./models.ts"
 import { sandboxesOf } from "./sandboxes.ts"
@@ -65,8 +64,12 @@ const program = Effect.gen(function* () {
   const given = yield* settings
   const { host, port, dataDir, agentsDir: agentsGiven, databaseUrl, isolation, json, redisUrl, coordination } = given
   yield* requireLoopback(isolation, host)
+  const node = yield* nodeOf(given)
   const { upstreams, tokensMax } = yield* modelSettings
-  const hostKey = yield* openDataDirectory(dataDir)
+  const ownKey = yield* openDataDirectory(dataDir)
+  // Of a cluster each node must know the others' tokens, credentials and files.
+  const shared = node === null || given.shared === null ? dataDir : given.shared
+  const hostKey = shared === dataDir ? ownKey : yield* openDataDirectory(shared, "PROLIFERATE_SHARED")
 
   const database = databaseUrl === null ? layerEmbedded(join(dataDir, "postgres")) : Pool.layer(Redacted.value(databaseUrl))
   // On its own database this host is the only one: whatever a dead one had claimed is free.
@@ -80,26 +83,26 @@ const program = Effect.gen(function* () {
     Layer.provideMerge(database)
   )
   const repositories = Repositories.layer.pipe(
-    Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(dataDir, "credentials")), GitProbe.layer))
+    Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(shared, "credentials")), GitProbe.layer))
   )
   const proxy = yield* lateRoutes
-  const agentsDir = resolve(agentsGiven ?? join(dataDir, "agents"))
+  const agentsDir = resolve(agentsGiven ?? join(shared, "agents"))
   const access = Access.layer(hostKey)
   const models = Upstreams.layer(upstreams)
   const agents = Layer.unwrap(
     Access.use(({ mintSandboxToken: tokenOf }) =>
-      Effect.succeed(AgentTable.layer({ directory: agentsDir, file: join(dataDir, "agents.json"), tokenOf }))
+      Effect.succeed(AgentTable.layer({ directory: agentsDir, file: join(shared, "agents.json"), tokenOf }))
     )
   ).pipe(Layer.provide([access, models]))
   const hands = Layer.mergeAll(
     DaemonClient.layer,
     agents,
     Workspaces.layer,
-    AttachmentFiles.layer(join(dataDir, "attachments"))
+    AttachmentFiles.layer(join(shared, "attachments"))
   ).pipe(Layer.provideMerge(yield* sandboxesOf(given, hostKey, agentsDir)), Layer.provide(proxy.layer))
-  const alone = coordination === "postgres" ? PostgresCoordination.layer : LocalCoordination.layer
+  const alone = coordination === "postgres" || node !== null ? PostgresCoordination.layer : LocalCoordination.layer
   const coordinated = redisUrl === null ? alone : RedisCoordination.layer(Redacted.value(redisUrl))
-  const actors = localRouter([sessionActor]).pipe(
+  const actors = routerOf(node, hostKey).pipe(
     Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds)),
     Layer.provideMerge(coordinated),
     Layer.provideMerge(hands)
@@ -132,6 +135,7 @@ const program = Effect.gen(function* () {
     yield* greet({
       json,
       models: modelsText(upstreams),
+      node: node === null ? null : `${node.name}, one of several`,
       database: databaseUrl === null ? `embedded PostgreSQL, ${dataDir}/postgres` : "PostgreSQL at DATABASE_URL"
     })
     yield* resumeAll
@@ -186,10 +190,11 @@ const lateRoutes = Effect.sync(() => {
 interface Greeting {
   readonly json: boolean
   readonly models: string
+  readonly node: string | null
   readonly database: string
 }
 
-const greet = Effect.fnUntraced(function* ({ json, models, database }: Greeting) {
+const greet = Effect.fnUntraced(function* ({ json, models, node, database }: Greeting) {
   const { url, transport } = yield* Gateway
   const { isolation } = yield* Sandboxes
   const people = yield* People
@@ -200,7 +205,7 @@ const greet = Effect.fnUntraced(function* ({ json, models, database }: Greeting)
   const token = founded?.token.secret ?? null
   if (isolation === "unsafe") yield* Console.error(`proliferate: isolation is ${isolationText(isolation)}`)
   const { name: coordination } = yield* Coordination
-  if (json) return yield* Console.log(JSON.stringify({ url, token, transport, isolation, models, database, coordination }))
+  if (json) return yield* Console.log(JSON.stringify({ url, token, transport, isolation, models, database, coordination, node }))
   yield* Console.log(
     [
       `proliferate listens on ${url}`,
@@ -209,6 +214,7 @@ const greet = Effect.fnUntraced(function* ({ json, models, database }: Greeting)
       `  models        ${models}`,
       `  database      ${database}`,
       `  coordination  ${coordination}`,
+      ...(node === null ? [] : [`  node          ${node}`]),
       ...(token === null ? [] : ["", `Administrator's token, shown this once: ${token}`, `  export PROLIFERATE_TOKEN=${token}`])
     ].join("\n")
   )

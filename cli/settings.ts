@@ -2,6 +2,8 @@
 import { resolve } from "node:path"
 import { Config, Option } from "effect"
 
+const optional = <A>(config: Config.Config<A>) => config.pipe(Config.option, Config.map(Option.getOrNull))
+
 export const settings = Config.all({
   host: Config.String("PROLIFERATE_HOST").pipe(Config.withDefault("127.0.0.1")),
   /** 0 takes any free port. */
@@ -16,7 +18,17 @@ export const settings = Config.all({
   /** What several servers share, to be fair and quick. */
   redisUrl: Config.Redacted("REDIS_URL").pipe(Config.option, Config.map(Option.getOrNull)),
   /** The same without a Redis: one server needs nothing, several on one database have that. */
-  coordination: Config.Literals(["process", "postgres"], "PROLIFERATE_COORDINATION").pipe(Config.withDefault("process" as const)),
+  coordination: optional(Config.Literals(["process", "postgres"], "PROLIFERATE_COORDINATION")),
+  /** One of several servers that host the sessions of one database together. */
+  cluster: Config.Literals(["on", "off"], "CLUSTER").pipe(Config.withDefault("off" as const)),
+  /** What all of them see: key, credentials, attachments, snapshots. */
+  shared: optional(Config.String("PROLIFERATE_SHARED").pipe(Config.map((path) => resolve(path)))),
+  node: Config.all({
+    name: optional(Config.String("PROLIFERATE_NODE_NAME")),
+    /** Where the others reach it, and where it listens if that is another place. */
+    address: Config.String("PROLIFERATE_NODE_ADDRESS").pipe(Config.withDefault("127.0.0.1:8788")),
+    listen: optional(Config.String("PROLIFERATE_NODE_LISTEN"))
+  }),
   /** Where sandboxes are. */
   sandbox: Config.Literals(["local", "e2b"], "PROLIFERATE_SANDBOX").pipe(Config.withDefault("local" as const)),
   /** E2B's own variables, as its other tools have them, and a template with Node 24. */
@@ -41,3 +53,5 @@ export const settings = Config.all({
   /** One JSON line instead of the greeting, for programs that start a server. */
   json: Config.Boolean("PROLIFERATE_JSON").pipe(Config.withDefault(false))
 })
+
+export type Settings = typeof settings extends Config.Config<infer A> ? A : never

@@ -69,3 +69,7 @@ export const coordinationAskMs = 500
 export const coordinationRestMs = 2_000
 /** Buckets of rates that a process keeps before it looks for those that are full again: 100 bytes each. */
 export const bucketsLookedOverMin = 10_000
+/** What a node of a cluster may be silent before its homes are others': it renews each second, and a busy process may miss some. */
+export const nodeLeaseMs = 5_000
+/** What is left of it once another node finds it unwell: one that lives renews within it. */
+export const nodeUnwellMs = 1_500

@@ -1,6 +1,6 @@
 /**
- * Port: from an address to its actor. Implemented by runtime/local-router.ts in one process; later by a cluster. Correctness
- * never depends on it: two owners at once are resolved by the epoch.
+ * Port: from an address to its actor. Implemented by runtime/local-router.ts in one process, and by adapters/cluster in
+ * several. Correctness never depends on it: two owners at once are resolved by the epoch.
  */
 import { Context, type Effect, Schema } from "effect"
 import type { Address } from "./address.ts"
@@ -47,9 +47,9 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
 /** There is no such actor. */
 export class Absent extends Schema.TaggedError<Absent>()("Absent", { kind: Schema.String, id: Schema.String }) {}
 
-/** `busy`: the mailbox is full. `draining`: this host, or the actor's place in it, is going away. `journal`: the database does not answer. `version`: a newer server stored it, and hosts it. Nothing was taken; try again. */
+/** `busy`: the mailbox is full. `draining`: this host, or the actor's place in it, is going away. `journal`: the database does not answer. `version`: a newer server stored it, and hosts it. Nothing was taken; try again. `unreachable`: its host does not answer, and may have taken it; a repeat is taken once. */
 export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
-  reason: Schema.Literals(["busy", "draining", "journal", "version"]),
+  reason: Schema.Literals(["busy", "draining", "journal", "version", "unreachable"]),
   message: Schema.String
 }) {}
 

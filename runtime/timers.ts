@@ -28,8 +28,10 @@ export const runTimers = Effect.fnUntraced(function* (options: {
   readonly versions: Versions
   readonly deliver: Deliver
   readonly wakeup: Wakeup
+  /** Whose timers are fired here, where several processes look at them all. */
+  readonly isOurs?: (timer: Due) => boolean
 }) {
-  const { versions, deliver, wakeup } = options
+  const { versions, deliver, wakeup, isOurs = () => true } = options
   const journal = yield* Journal
   const inspect = yield* Inspector
   const firing = new Set<string>()
@@ -52,7 +54,7 @@ export const runTimers = Effect.fnUntraced(function* (options: {
 
   const look = Effect.gen(function* () {
     const timers: ReadonlyArray<Due> = yield* journal.dueTimers(timerAheadMs, timersReadMax, versions)
-    const due = timers.filter((timer) => timer.inMs <= 0 && !firing.has(nameOfTimer(timer)))
+    const due = timers.filter((timer) => timer.inMs <= 0 && isOurs(timer) && !firing.has(nameOfTimer(timer)))
     yield* Effect.forEach(due, fire, { discard: true })
     const next = timers.find(({ inMs }) => inMs > 0)?.inMs ?? timerAheadMs
     yield* wakeup.within(Math.max(1, Math.ceil(timers.length === timersReadMax ? Math.min(next, crowdedMs) : next)))

@@ -96,6 +96,25 @@ create table claims (
   constraint claims_pkey PRIMARY KEY (org, name, key)
 );
 
+create table cluster_nodes (
+  address text collate "C" not null,
+  number integer not null,
+  runner text not null,
+  name text not null,
+  sandbox_host text,
+  healthy boolean not null,
+  has_left boolean not null,
+  until double precision not null,
+  constraint cluster_nodes_pkey PRIMARY KEY (address),
+  constraint cluster_nodes_number_key UNIQUE (number)
+);
+
+create table cluster_shards (
+  shard text collate "C" not null,
+  address text collate "C" not null,
+  constraint cluster_shards_pkey PRIMARY KEY (shard)
+);
+
 create table commands (
   key text collate "C" not null,
   org text collate "C" not null,
@@ -307,6 +326,7 @@ create table users (
   constraint users_email UNIQUE (org, email)
 );
 
+alter table cluster_shards add constraint cluster_shards_address_fkey FOREIGN KEY (address) REFERENCES cluster_nodes(address);
 alter table configuration_repositories add constraint configuration_repositories_org_configuration_id_fkey FOREIGN KEY (org, configuration_id) REFERENCES configurations(org, id) ON DELETE CASCADE;
 alter table configuration_repositories add constraint configuration_repositories_repository FOREIGN KEY (org, repository_id) REFERENCES repositories(org, id);
 alter table configurations add constraint configurations_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
@@ -317,6 +337,7 @@ alter table users add constraint users_org_fkey FOREIGN KEY (org) REFERENCES org
 
 CREATE INDEX actors_quarantined ON public.actors USING btree (id, kind) WHERE (quarantine IS NOT NULL);
 CREATE INDEX actors_resident ON public.actors USING btree (id, kind) WHERE resident;
+CREATE INDEX cluster_shards_address ON public.cluster_shards USING btree (address);
 CREATE INDEX commands_dead ON public.commands USING btree (org, dead_at) WHERE (dead_at IS NOT NULL);
 CREATE INDEX commands_due ON public.commands USING btree (due, rev, idx) WHERE (dead_at IS NULL);
 CREATE INDEX fixes_newest ON public.fixes USING btree (org, at DESC, id DESC);

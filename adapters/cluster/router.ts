@@ -1,0 +1,195 @@
+/**
+ * The router of several processes on one database. Effect Cluster says which node holds the shard of a home; there its cells are
+ * the same as in one process (runtime/homes.ts).
+ *
+ *   R1  A home here is asked directly; another's owner over TCP, under the same promises. What has no owner at the moment (it died,
+ *       it is leaving, it does not answer) is asked again for 20 s, under the id of its message, so it is taken once.
+ *   R2  Homes stop before their shard is given up, and within a quarter of a second after it was lost.
+ *   R3  Whoever comes to hold a shard activates what stands there.
+ *   R4  Any node runs any command. Timers are fired where their home is; those that are late, by anyone.
+ */
+
+import { createHmac, timingSafeEqual } from "node:crypto"
+import { Effect, Exit, Fiber, Layer, Option, Schedule } from "effect"
+import { EntityId, ShardId, Sharding } from "effect/cluster"
+import type { ActorDefinition } from "../../runtime/actor.ts"
+import type { Address } from "../../runtime/address.ts"
+import { makeHomes } from "../../runtime/homes.ts"
+import { Journal } from "../../runtime/journal.ts"
+import { type Deliver, runOutbox } from "../../runtime/outbox.ts"
+import { type Answer, type AskError, Router, Unavailable } from "../../runtime/router.ts"
+import { deliveryOf, runTimers } from "../../runtime/timers.ts"
+import * as limits from "./limits.ts"
+import { type NodeOptions, nodeLayer } from "./runners.ts"
+import type { LeaveShard } from "./storage.ts"
+import { decode, encode, HomeEntity } from "./words.ts"
+
+export interface ClusterOptions extends NodeOptions {
+  /** Of all nodes the same; who does not know it is not heard. */
+  readonly key: Uint8Array
+}
+
+const unreachable = () => new Unavailable({ reason: "unreachable", message: "the host of this actor does not answer; try again" })
+
+/** Answers within `ms`, or fails: what is asked of a node that is frozen cannot even be taken back. */
+const within = <A, E>(asked: Effect.Effect<A, E>, ms: number): Effect.Effect<A, E | Unavailable> =>
+  Effect.gen(function* () {
+    const asking = yield* Effect.forkDetach(asked)
+    const answered = yield* Effect.timeoutOption(Fiber.await(asking), ms).pipe(
+      Effect.onInterrupt(() => Effect.sync(() => asking.interruptUnsafe()))
+    )
+    if (Option.isNone(answered)) {
+      asking.interruptUnsafe()
+      return yield* unreachable()
+    }
+    const exit = answered.value
+    if (Exit.isSuccess(exit)) return exit.value
+    // A connection that broke, a node that went: a defect here, and no answer.
+    const failure = exit.cause.reasons.find((reason) => reason._tag === "Fail")
+    return yield* failure === undefined ? unreachable() : Effect.fail(failure.error)
+  })
+
+const router = <R>(definitions: ReadonlyArray<ActorDefinition<R>>, key: Uint8Array, leaving: { leave: LeaveShard }) =>
+  Effect.gen(function* () {
+    const sharding = yield* Sharding.Sharding
+    const journal = yield* Journal
+    const clientOf = yield* HomeEntity.client
+    const pass = createHmac("sha256", key).update("proliferate cluster").digest("base64url")
+    let isDraining = false
+
+    const entityOf = ({ org, home }: Pick<Address, "org" | "home">) => `${org}/${home}`
+    const shardOf = (home: Pick<Address, "org" | "home">) => sharding.getShardId(EntityId.make(entityOf(home)), "default")
+    const isHere = (home: Pick<Address, "org" | "home">) => sharding.hasShardId(shardOf(home))
+
+    const attempt: Deliver = (address, delivery) =>
+      isHere(address)
+        ? homes.deliver(address, delivery)
+        : (within(clientOf(entityOf(address)).deliver({ pass, address, delivery: encode(delivery) }), limits.tryMs).pipe(
+            Effect.catchTags({
+              MailboxFull: () => new Unavailable({ reason: "busy", message: "its host has too much to do; try again" }),
+              EntityNotAssignedToRunner: unreachable,
+              AlreadyProcessingMessage: unreachable,
+              PersistenceError: unreachable
+            })
+          ) as Effect.Effect<Answer, AskError>)
+
+    /** What may pass by itself: its owner changes. */
+    const passes = (error: AskError) =>
+      !isDraining && error._tag === "Unavailable" && (error.reason === "draining" || error.reason === "unreachable")
+    const deliver: Deliver = (address, delivery) =>
+      Effect.suspend(() => attempt(address, delivery)).pipe(
+        Effect.retry({
+          while: passes,
+          schedule: Schedule.spaced(limits.sendAgainMs).pipe(Schedule.upTo({ duration: limits.patienceMs }))
+        })
+      )
+
+    const homes = yield* makeHomes(definitions, deliver)
+    const { versions, outbox, timers } = homes
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        isDraining = true
+      })
+    )
+
+    leaving.leave = (shard) => homes.leave((home) => (shard === null ? !isHere(home) : shardOf(home).toString() === shard))
+
+    const known = Buffer.from(pass)
+    const guarded = <A, E>(said: string, answer: Effect.Effect<A, E>): Effect.Effect<A, E | Unavailable> => {
+      const given = Buffer.from(said)
+      return given.length === known.length && timingSafeEqual(given, known)
+        ? answer
+        : Effect.fail(new Unavailable({ reason: "unreachable", message: "the node that asks has another key than this one" }))
+    }
+
+    yield* Layer.build(
+      HomeEntity.toLayer(
+        HomeEntity.of({
+          deliver: ({ payload: { pass: said, address, delivery } }) => guarded(said, homes.deliver(address, decode(delivery))),
+          stands: ({ payload: { pass: said, address } }) =>
+            guarded(
+              said,
+              Effect.sync(() => homes.stands(address))
+            ),
+          begin: ({ payload: { pass: said, address, how } }) =>
+            guarded(said, how === "wake" ? homes.wake(address) : homes.restart(address))
+        }),
+        // One after another is what our own mailboxes are for, and a defect is our supervisor's.
+        { concurrency: "unbounded", mailboxCapacity: 1_024, disableFatalDefects: true }
+      )
+    )
+
+    const begin = (address: Address, how: "wake" | "restart") =>
+      Effect.suspend(() =>
+        isHere(address)
+          ? homes[how](address)
+          : Effect.ignore(within(clientOf(entityOf(address)).begin({ pass, address, how }), limits.tryMs))
+      )
+
+    // The shards that were held at the last look.
+    let held = new Set<string>()
+    const sweep = Effect.gen(function* () {
+      yield* homes.leave((home) => !isHere(home))
+      const now = new Set<string>()
+      for (let n = 1; n <= limits.shards; n++) {
+        const shard = ShardId.make("default", n)
+        if (sharding.hasShardId(shard)) now.add(shard.toString())
+      }
+      const hasNew = [...now].some((shard) => !held.has(shard))
+      if (hasNew) {
+        const fresh = (home: Pick<Address, "org" | "home">) => isHere(home) && !held.has(shardOf(home).toString())
+        yield* homes.activateResidents(fresh)
+      }
+      held = now
+    }).pipe(Effect.catchTag("JournalError", () => Effect.void))
+    yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(limits.sweepEveryMs)))
+    yield* Effect.forkScoped(runOutbox({ definitions: homes.definitions, versions, deliver, wakeup: outbox }))
+    yield* Effect.forkScoped(
+      runTimers({
+        versions,
+        deliver,
+        wakeup: timers,
+        isOurs: (timer) => isHere(timer.address) || timer.inMs <= -limits.timerOthersMs
+      })
+    )
+
+    return Router.of({
+      ask: deliver,
+      look: homes.look,
+      isAttended: (address) =>
+        Effect.suspend(() =>
+          isHere(address)
+            ? Effect.succeed(homes.stands(address))
+            : within(clientOf(entityOf(address)).stands({ pass, address }), limits.attendedMs)
+        ).pipe(Effect.orElseSucceed(() => null)),
+      tree: homes.tree,
+      wake: (address) => begin(address, "wake"),
+      fire: (timer) => deliver(timer.address, deliveryOf(timer)),
+      hurry: Effect.sync(() => {
+        outbox.wake()
+        timers.wake()
+      }),
+      release: Effect.fnUntraced(function* (address) {
+        const released = yield* journal
+          .release(address)
+          .pipe(Effect.mapError(({ message }) => new Unavailable({ reason: "journal", message: `${message}; try again` })))
+        if (released) yield* begin(address, "restart")
+        return released
+      }),
+      drain: Effect.suspend(() => {
+        isDraining = true
+        return homes.drain
+      })
+    })
+  })
+
+export const clusterRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>, { key, ...node }: ClusterOptions) =>
+  Layer.unwrap(
+    Effect.sync(() => {
+      // The router is built upon the node, and the node asks the router to leave.
+      const leaving: { leave: LeaveShard } = { leave: () => Effect.void }
+      return Layer.effect(Router, router(definitions, key, leaving)).pipe(
+        Layer.provide(nodeLayer(node, (shard) => leaving.leave(shard)))
+      )
+    })
+  )

@@ -1,0 +1,66 @@
+/**
+ * This process as a node: Effect Cluster over TCP, tuned so that a node that died is replaced within 8 s. Messages are volatile and
+ * runners are stored by us (storage.ts), so nothing of the cluster outlives it but who was there.
+ */
+import { layerClientProtocol, layerSocketServer } from "@effect/platform-node/NodeClusterSocket"
+import { Effect, Layer, Option } from "effect"
+import { MessageStorage, RunnerAddress, RunnerHealth, RunnerServer, RunnerStorage, Runners, ShardingConfig } from "effect/cluster"
+import { RpcSerialization, RpcServer } from "effect/rpc"
+import { nodeLeaseMs } from "../../runtime/limits.ts"
+import * as limits from "./limits.ts"
+import { type LeaveShard, runnerStorage } from "./storage.ts"
+
+export interface Place {
+  readonly host: string
+  readonly port: number
+}
+
+export interface NodeOptions {
+  readonly name: string
+  /** Where the other nodes reach this one. */
+  readonly address: Place
+  /** Where it listens, if that is another place. */
+  readonly listen?: Place
+  readonly sandboxHost: string | null
+}
+
+/** A node is well as long as it answers one of three questions in a row; whoever is not is still an owner for as long as its lease. */
+const health = Layer.effect(
+  RunnerHealth.RunnerHealth,
+  Effect.map(Runners.Runners, (runners) =>
+    RunnerHealth.RunnerHealth.of({
+      isAlive: (address) =>
+        runners.ping(address).pipe(Effect.timeout(limits.pingMs), Effect.retry({ times: limits.pingsMax - 1 }), Effect.isSuccess)
+    })
+  )
+)
+
+const runnerAddress = ({ host, port }: Place) => RunnerAddress.make(host, port)
+
+export const nodeLayer = (node: NodeOptions, leaveShard: LeaveShard) => {
+  const config = ShardingConfig.layer({
+    runnerAddress: Option.some(runnerAddress(node.address)),
+    runnerListenAddress: Option.fromUndefinedOr(node.listen && runnerAddress(node.listen)),
+    shardsPerGroup: limits.shards,
+    shardLockRefreshInterval: limits.renewEveryMs,
+    // Asking is given up after a third of it.
+    shardLockExpiration: nodeLeaseMs,
+    refreshAssignmentsInterval: limits.lookEveryMs,
+    runnerHealthCheckInterval: limits.healthEveryMs,
+    sendRetryInterval: limits.sendAgainMs,
+    entityMessagePollInterval: limits.renewEveryMs,
+    maxResidentEntities: limits.residentsMax,
+    entityMaxIdleTime: limits.residentIdleMs,
+    simulateRemoteSerialization: false
+  })
+  const storage = Layer.effect(RunnerStorage.RunnerStorage, runnerStorage(node, leaveShard))
+  return RunnerServer.layerWithClients.pipe(
+    Layer.provide(RpcServer.layerProtocolSocketServer),
+    Layer.provide(layerSocketServer),
+    Layer.provide(health.pipe(Layer.provide(Runners.layerRpc))),
+    Layer.provide(layerClientProtocol),
+    Layer.provide([storage, MessageStorage.layerNoop]),
+    Layer.provide(config),
+    Layer.provide(RpcSerialization.layerNdjsonWith({ maxBufferSize: limits.messageBytesMax }))
+  )
+}
