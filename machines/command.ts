@@ -10,3 +10,28 @@ export const command =
 export const claim = (_: unknown, _params: { readonly name: string; readonly key: string }): void => {}
 
 export const release = (_: unknown, _params: { readonly name: string; readonly key: string }): void => {}
+
+/** What a budget allows, and what its lender keeps with it. It lasts from this commit on. */
+export interface Loan {
+  readonly id: string
+  readonly usesMax: number | null
+  readonly lastsMs: number
+  readonly about: Readonly<Record<string, unknown>>
+}
+
+/** Makes a budget; refused where the id is taken. */
+export const lend = (_: unknown, _params: { readonly budget: Loan }): void => {}
+
+/** Takes one use; refused where the budget is spent, expired, revoked or absent. */
+export const reserve = (_: unknown, _params: { readonly budgetId: string }): void => {}
+
+/** Gives one use back, if there is one. */
+export const refund = (_: unknown, _params: { readonly budgetId: string }): void => {}
+
+/** Changes nothing; refused where the budget is expired, revoked or absent. */
+export const ensure = (_: unknown, _params: { readonly budgetId: string }): void => {}
+
+/** Goes into a room; refused where `max` others are in it. */
+export const occupy = (_: unknown, _params: { readonly room: string; readonly max: number }): void => {}
+
+export const vacate = (_: unknown, _params: { readonly room: string }): void => {}

@@ -47,3 +47,34 @@ export const promptCharactersMax = 100_000
 export const reasonCharactersMax = 500
 /** Snapshots of a session that are not its newest are kept this long. */
 export const snapshotRetentionMs = 14 * day
+
+/** Loading a few rows and deciding; a database that is away for longer fails the call, and the agent asks again. */
+export const weighMs = 30 * second
+/** A grant that others spent first is looked for again this often; then a person is asked. */
+export const weighingsMax = 4
+/** Somebody watches: an agent that waits longer has given up its turn. */
+export const pendingAttendedMs = 5 * minute
+/** Nobody watches: whoever decides sleeps, and reads it in the morning. */
+export const pendingUnattendedMs = 24 * hour
+/** Calls of one session that wait for a person; one more is refused, for nobody decides a flood. */
+export const pendingMax = 10
+/** An approved call waits this long for its turn at a service that limits its rate. */
+export const clearMs = 10 * minute
+/** A provider's call has 30 s; whoever has heard nothing after this does not know whether it took effect. */
+export const executeMs = 40 * second
+/** Attempts of one call, each after the absence of the one before was proven. */
+export const attemptsMax = 3
+/** A person looks whether it took effect within this time; then the agent is told that nobody knows. */
+export const unknownMs = 24 * hour
+/** The agent's command waits for the outcome, and says that it has it; one that has gone is told by a prompt. */
+export const hearMs = 10 * second
+
+/** How long a grant lasts by default, by its scope: a session's day of work, an organisation's month. */
+export const grantLastsMs = { session: 8 * hour, automation: 30 * day, configuration: 30 * day, organisation: 30 * day } as const
+export const grantLastsMinMs = minute
+/** What is wanted for longer is a rule, not a grant. */
+export const grantLastsMaxMs = 90 * day
+/** Constraints of one grant: more are not read by whoever lends it. */
+export const grantConstraintsMax = 50
+/** A call's arguments for display, and its result: redacted and bounded before they come here. */
+export const displayCharactersMax = 20_000

@@ -6,7 +6,7 @@
  *   J2  Revisions of an actor have no gaps. The compare-and-set is on revision and epoch; whoever loses it is fenced.
  *   J3  One message id is journaled once per actor; a repeat answers `duplicate` with the revision of the first.
  *   J4  A batch holds an actor at most once. A bad row fails the statement; the committer halves until it stands alone.
- *   J5  What is durable and due (commands, timers, claims) is judged by the journal's own clock.
+ *   J5  What is durable and due (commands, timers, claims, budgets) is judged by the journal's own clock.
  */
 import { Context, type Effect, Schema } from "effect"
 import type { Address } from "./address.ts"
@@ -19,6 +19,29 @@ export type RecordWrite =
   | { readonly type: "claim"; readonly name: string; readonly key: string }
   /** Gives `key` back; no one else's claim is touched. */
   | { readonly type: "release"; readonly name: string; readonly key: string }
+  /** Makes a budget. Refused (`taken`) where its id is in use. */
+  | { readonly type: "lend"; readonly budget: Budget }
+  /** Takes one use of a budget. Refused where it is `spent`, `expired`, `revoked` or `absent`. */
+  | { readonly type: "reserve"; readonly budgetId: string }
+  /** Gives one use back, if there is one. Never refused. */
+  | { readonly type: "refund"; readonly budgetId: string }
+  /** Writes nothing. Refused where the budget is `expired`, `revoked` or `absent`. */
+  | { readonly type: "ensure"; readonly budgetId: string }
+  /** Puts this actor into a room, where it is once. Refused (`full`) where `max` others are in it. */
+  | { readonly type: "occupy"; readonly room: string; readonly max: number }
+  /** Takes this actor out of a room. Never refused. */
+  | { readonly type: "vacate"; readonly room: string }
+
+/** A number of uses that actors take one by one, until it expires or is revoked. */
+export interface Budget {
+  readonly id: string
+  /** Null: without a limit. */
+  readonly usesMax: number | null
+  /** From the commit that makes it. */
+  readonly lastsMs: number
+  /** What its lender keeps with it. */
+  readonly about: Readonly<Record<string, unknown>>
+}
 
 export interface Projection {
   readonly title: string
@@ -86,7 +109,10 @@ export type Verdict =
   | { readonly _tag: "Duplicate"; readonly rev: number }
   /** Another owner wrote: what is stored now, or null if there is no such actor. */
   | { readonly _tag: "Fenced"; readonly rev: number | null; readonly epoch: number | null }
-  /** A record's condition failed: nothing of this transition was written. */
+  /**
+   * A record's condition failed: nothing of this transition was written. Of a budget or a room (that is then the `name`), the
+   * holder is the word for why.
+   */
   | { readonly _tag: "Rejected"; readonly record: { readonly name: string; readonly key: string; readonly holder: string } }
 
 export interface Stored {

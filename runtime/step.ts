@@ -78,6 +78,12 @@ const sort = (snapshot: AnyMachineSnapshot, actions: ReadonlyArray<HeardAction>,
         break
       case "claim":
       case "release":
+      case "lend":
+      case "reserve":
+      case "refund":
+      case "ensure":
+      case "occupy":
+      case "vacate":
         records.push({ type, ...params })
         break
       default:

@@ -4,7 +4,7 @@
 --
 --   a.repeated   the revision at which the message was journaled before (J3). No racer slips by: whatever journals a message
 --                raises the revision, and the compare-and-set of the other fails.
---   a.held       the first claim that another actor holds: that transition is rejected
+--   a.held       the first claim that another actor holds, or the first budget or room that has no place: that transition is rejected
 --   won          transitions whose compare-and-set on revision and epoch held (J2); all that follows is done for them alone (J1)
 --   send_again   what the rows that we see cannot explain: another commit came between, so nothing of this one is kept
 --
@@ -26,14 +26,14 @@ a as materialized (
       where j.kind || '/' || j.id || '/' || j.message_id = batch.kind || '/' || batch.id || '/' || batch.message
         and j.org = batch.org
     ) as repeated,
-    case when more is not null then (
+    case when more is not null then coalesce((
       select jsonb_build_object('name', x->>0, 'key', x->>1, 'holder', h.holder)
       from jsonb_array_elements(more->'claims') as x cross join lateral (
         select c.kind || '/' || c.id as holder from claims c
         where c.org = batch.org and c.name = x->>0 and c.key = x->>1 and (c.kind, c.id) <> (batch.kind, batch.id) offset 0
       ) as h
       limit 1
-    ) end as held
+    ), proliferate.refused_record(batch.org, batch.kind || '/' || batch.id, clock.at, more->'records')) end as held
   from clock, batch
 ),
 updated as (
@@ -99,6 +99,14 @@ released as (
     where w.more is not null
   ))
 ),
+-- In one order by all, whoever the actors are.
+placed as materialized (
+  select proliferate.apply_records((
+    select jsonb_agg(jsonb_build_array(w.org, w.kind || '/' || w.id, w.at, r.record) order by w.org, r.record->>1, w.id, r.place)
+    from won w, jsonb_array_elements(w.more->'records') with ordinality as r (record, place)
+    where w.more ? 'records'
+  )) as is_whole
+),
 projected as (
   insert into projections
     (org, kind, id, home, title, status, owner, configuration_id, archived, words, rev, created_at, updated_at)
@@ -117,6 +125,7 @@ select v.n, v.at::float8, v.won, v.repeated::float8, v.held,
       select from jsonb_array_elements(v.more->'claims') as x
       where not exists (select from claimed c where c.org = v.org and c.name = x->>0 and c.key = x->>1)
     ) then proliferate.send_again()
+    when not (select is_whole from placed) then proliferate.send_again()
     -- We lost, yet the row as we see it is the one that we expected.
     when not v.won and v.repeated is null and v.held is null
       and case when v.base = 0 then t.id is null else t.org = v.org and t.rev = v.base and t.epoch = v.epoch end

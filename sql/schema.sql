@@ -2,6 +2,58 @@
 
 create schema proliferate;
 
+CREATE OR REPLACE FUNCTION proliferate.apply_records(rows jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STRICT
+AS $function$
+declare
+  x jsonb;
+  r jsonb;
+  of_org text;
+  actor text;
+  at int8;
+  is_written boolean;
+begin
+  for x in select * from jsonb_array_elements(rows) loop
+    of_org := x->>0;
+    actor := x->>1;
+    at := (x->>2)::int8;
+    r := x->3;
+    case r->>0
+      when 'lend' then
+        insert into budgets (org, id, uses_max, expires_at, about, created_at)
+        values (of_org, r->>1, (r->>2)::int8, at + (r->>3)::int8, r->4, at)
+        on conflict (org, id) do nothing;
+        is_written := found;
+      when 'reserve' then
+        update budgets set used = used + 1
+        where org = of_org and id = r->>1 and revoked_at is null and expires_at > at and (uses_max is null or used < uses_max);
+        is_written := found;
+      when 'refund' then
+        update budgets set used = used - 1 where org = of_org and id = r->>1 and used > 0;
+        is_written := true;
+      when 'ensure' then
+        -- Whoever is revoking it at this moment is waited for, or waits for this commit.
+        perform from budgets where org = of_org and id = r->>1 and revoked_at is null and expires_at > at for share;
+        is_written := found;
+      when 'occupy' then
+        insert into rooms as held (org, room, occupants) values (of_org, r->>1, array[actor])
+        on conflict (org, room) do update set occupants = array_append(array_remove(held.occupants, actor), actor)
+          where actor = any (held.occupants) or cardinality(held.occupants) < (r->>2)::int8;
+        is_written := found;
+      when 'vacate' then
+        update rooms set occupants = array_remove(occupants, actor) where org = of_org and room = r->>1;
+        delete from rooms where org = of_org and room = r->>1 and cardinality(occupants) = 0;
+        is_written := true;
+    end case;
+    if not is_written then
+      return false;
+    end if;
+  end loop;
+  return true;
+end $function$;
+
 CREATE OR REPLACE FUNCTION proliferate.claim_commands(rows_max bigint, claim_ms bigint, versions jsonb)
  RETURNS TABLE(key text, org text, kind text, id text, rev bigint, idx integer, name text, params jsonb, due bigint, attempt integer)
  LANGUAGE plpgsql
@@ -62,6 +114,70 @@ begin
   return coalesce((select now_ms from proliferate.fake_now), floor(extract(epoch from clock_timestamp()) * 1000)::int8);
 end $function$;
 
+CREATE OR REPLACE FUNCTION proliferate.refused_budget(of_org text, budget text, at bigint, is_spending boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+AS $function$
+declare
+  b record;
+begin
+  select * into b from budgets where org = of_org and id = budget;
+  return case
+    when b.id is null then 'absent'
+    when b.revoked_at is not null then 'revoked'
+    when b.expires_at <= at then 'expired'
+    when is_spending and b.used >= b.uses_max then 'spent'
+  end;
+end $function$;
+
+CREATE OR REPLACE FUNCTION proliferate.refused_record(of_org text, actor text, at bigint, records jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STRICT
+AS $function$
+declare
+  r jsonb;
+  lent text[] := '{}';
+  why text;
+begin
+  for r in select * from jsonb_array_elements(records) loop
+    why := case r->>0
+      when 'lend' then (select 'taken' from budgets where org = of_org and id = r->>1)
+      when 'reserve' then case when not r->>1 = any (lent) then proliferate.refused_budget(of_org, r->>1, at, true) end
+      when 'ensure' then case when not r->>1 = any (lent) then proliferate.refused_budget(of_org, r->>1, at, false) end
+      when 'occupy' then (
+        select 'full' from rooms
+        where org = of_org and room = r->>1 and not actor = any (occupants) and cardinality(occupants) >= (r->>2)::int8
+      )
+    end;
+    if why is not null then
+      return jsonb_build_object(
+        'name', case r->>0 when 'occupy' then 'room' else 'budget' end, 'key', r->>1, 'holder', why
+      );
+    end if;
+    if r->>0 = 'lend' then
+      lent := lent || (r->>1);
+    end if;
+  end loop;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION proliferate.revoke_budget(of_org text, budget text, by text)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+AS $function$
+begin
+  return query
+    with recursive line as (
+      select b.id from budgets b where b.org = of_org and b.id = budget
+      union
+      select b.id from budgets b join line on b.about->>'parentId' = line.id where b.org = of_org
+    )
+    update budgets b set revoked_at = proliferate.now_ms(), revoked_by = by, revision = b.revision + 1
+    where b.org = of_org and b.id in (select l.id from line l) and b.revoked_at is null
+    returning b.id;
+end $function$;
+
 CREATE OR REPLACE FUNCTION proliferate.send_again()
  RETURNS boolean
  LANGUAGE plpgsql
@@ -84,6 +200,21 @@ create table actors (
   quarantine jsonb,
   updated_at bigint not null,
   constraint actors_pkey PRIMARY KEY (id, kind)
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0.05);
+
+create table budgets (
+  org text collate "C" not null,
+  id text collate "C" not null,
+  uses_max bigint,
+  used bigint not null default 0,
+  expires_at bigint not null,
+  revoked_at bigint,
+  revoked_by text,
+  revision integer not null default 1,
+  about jsonb not null,
+  created_at bigint not null,
+  constraint budgets_pkey PRIMARY KEY (org, id),
+  constraint budgets_check CHECK (((used >= 0) AND ((uses_max IS NULL) OR (used <= uses_max))))
 ) with (fillfactor=50, autovacuum_vacuum_scale_factor=0.05);
 
 create table claims (
@@ -291,6 +422,13 @@ create table reservations (
   constraint reservations_pkey PRIMARY KEY (org, key)
 );
 
+create table rooms (
+  org text collate "C" not null,
+  room text collate "C" not null,
+  occupants text[] collate "C" not null,
+  constraint rooms_pkey PRIMARY KEY (org, room)
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0.05);
+
 create table timers (
   org text collate "C" not null,
   kind text collate "C" not null,
@@ -337,6 +475,8 @@ alter table users add constraint users_org_fkey FOREIGN KEY (org) REFERENCES org
 
 CREATE INDEX actors_quarantined ON public.actors USING btree (id, kind) WHERE (quarantine IS NOT NULL);
 CREATE INDEX actors_resident ON public.actors USING btree (id, kind) WHERE resident;
+CREATE INDEX budgets_live ON public.budgets USING btree (org, ((about ->> 'integration'::text)), ((about ->> 'action'::text)), expires_at) WHERE (revoked_at IS NULL);
+CREATE INDEX budgets_parent ON public.budgets USING btree (org, ((about ->> 'parentId'::text))) WHERE ((about ->> 'parentId'::text) IS NOT NULL);
 CREATE INDEX cluster_shards_address ON public.cluster_shards USING btree (address);
 CREATE INDEX commands_dead ON public.commands USING btree (org, dead_at) WHERE (dead_at IS NOT NULL);
 CREATE INDEX commands_due ON public.commands USING btree (due, rev, idx) WHERE (dead_at IS NULL);
@@ -348,6 +488,26 @@ CREATE INDEX projections_words ON public.projections USING gin (array_to_tsvecto
 CREATE INDEX reservations_expiry ON public.reservations USING btree (expires_at);
 CREATE INDEX timers_due ON public.timers USING btree (due);
 CREATE INDEX tokens_of_user ON public.tokens USING btree (org, user_id);
+
+create view grants as
+ SELECT org,
+    id,
+    (about -> 'scope'::text) ->> 'type'::text AS scope_type,
+    (about -> 'scope'::text) ->> 'id'::text AS scope_id,
+    about ->> 'integration'::text AS integration,
+    about ->> 'action'::text AS action,
+    about -> 'constraints'::text AS constraints,
+    uses_max,
+    used,
+    expires_at,
+    about ->> 'createdBy'::text AS created_by,
+    about ->> 'requestId'::text AS request_id,
+    about ->> 'parentId'::text AS parent_id,
+    revoked_at,
+    revoked_by,
+    revision,
+    created_at
+   FROM budgets;
 
 create view sessions as
  SELECT org,

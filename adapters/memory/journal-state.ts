@@ -1,6 +1,6 @@
 /** What a journal in memory holds. It outlives the journal: another one built on it is a restart. */
 import type { Address } from "../../runtime/address.ts"
-import type { Projection, Stored } from "../../runtime/journal.ts"
+import type { Budget, Projection, Stored } from "../../runtime/journal.ts"
 
 export interface ActorRow {
   readonly address: Address
@@ -34,11 +34,24 @@ export interface ProjectedRow extends Projection {
   readonly updatedAtMs: number
 }
 
+export interface BudgetRow extends Omit<Budget, "lastsMs"> {
+  readonly org: string
+  used: number
+  readonly expiresAtMs: number
+  revokedAtMs: number | null
+  revision: number
+  readonly createdAtMs: number
+}
+
 export interface JournalState {
   readonly actors: Map<string, ActorRow>
   readonly commands: Map<string, CommandRow>
   /** Holder by `org/name/key`. */
   readonly claims: Map<string, string>
+  /** By `org/id`. */
+  readonly budgets: Map<string, BudgetRow>
+  /** Who is in it, by `org/room`. */
+  readonly rooms: Map<string, ReadonlyArray<string>>
   /** By `kind/id`. */
   readonly projections: Map<string, ProjectedRow>
 }
@@ -47,5 +60,7 @@ export const emptyJournal = (): JournalState => ({
   actors: new Map(),
   commands: new Map(),
   claims: new Map(),
+  budgets: new Map(),
+  rooms: new Map(),
   projections: new Map()
 })

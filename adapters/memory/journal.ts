@@ -19,7 +19,7 @@ import {
 } from "../../runtime/journal.ts"
 import type { Disturbance } from "./disturbance.ts"
 import { type ActorRow, type CommandRow, emptyJournal, type JournalState } from "./journal-state.ts"
-import { isRefusedByJsonb, lastWords } from "./records.ts"
+import { applyRecords, isRefusedByJsonb, lastWords, refusal } from "./records.ts"
 
 /** Asked before each call what befalls it; null: nothing. `batch` is empty but for `commit`. */
 export type Disturb = (operation: keyof Journal["Service"], batch: ReadonlyArray<Transition>) => Effect.Effect<Disturbance | null>
@@ -105,6 +105,8 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
       if (holder !== undefined && holder !== name)
         return { _tag: "Rejected", record: { name: record.name, key: record.key, holder } }
     }
+    const refused = refusal(state, transition, nowMs)
+    if (refused !== null) return { _tag: "Rejected", record: refused }
 
     const rev = base + 1
     const epoch = transition.epoch + (transition.takesEpoch ? 1 : 0)
@@ -143,6 +145,7 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
       const key = claimName(address.org, record)
       if (claims.get(key) === name) claims.delete(key)
     }
+    applyRecords(state, transition, nowMs)
     if (project) {
       const createdAtMs = projections.get(name)?.createdAtMs ?? nowMs
       projections.set(name, { ...project.row, address, rev, createdAtMs, updatedAtMs: nowMs })

@@ -1,5 +1,7 @@
-/** What memory and `jsonb` must agree on, and the last word of a step on each of its records. */
-import type { RecordWrite } from "../../runtime/journal.ts"
+/** What memory and `jsonb` must agree on, the last word of a step on each of its claims, and budgets and rooms as the journal keeps them. */
+import { nameOf } from "../../runtime/address.ts"
+import type { RecordWrite, Transition, Verdict } from "../../runtime/journal.ts"
+import type { BudgetRow, JournalState } from "./journal-state.ts"
 
 // `JSON.stringify` escapes exactly NUL and unpaired surrogates this way, and `jsonb` takes neither.
 const refused = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
@@ -12,7 +14,8 @@ type Of<Type> = Extract<RecordWrite, { readonly type: Type }>
 export const lastWords = (records: ReadonlyArray<RecordWrite>) => {
   const last = new Map<string, RecordWrite>()
   for (const record of records) {
-    last.set(record.type === "project" ? record.type : `${record.name}/${record.key}`, record)
+    if (record.type === "project") last.set(record.type, record)
+    else if (record.type === "claim" || record.type === "release") last.set(`${record.name}/${record.key}`, record)
   }
   const words = [...last.values()]
   return {
@@ -20,4 +23,99 @@ export const lastWords = (records: ReadonlyArray<RecordWrite>) => {
     release: words.filter((record): record is Of<"release"> => record.type === "release"),
     project: words.find((record): record is Of<"project"> => record.type === "project")
   }
+}
+
+type Refusal = Extract<Verdict, { readonly _tag: "Rejected" }>["record"]
+
+const whyNot = (budget: BudgetRow | undefined, nowMs: number): string | null => {
+  if (budget === undefined) return "absent"
+  if (budget.revokedAtMs !== null) return "revoked"
+  return budget.expiresAtMs <= nowMs ? "expired" : null
+}
+
+/** The first record of a transition whose condition does not hold. */
+export const refusal = ({ budgets, rooms }: JournalState, { address, records }: Transition, nowMs: number): Refusal | null => {
+  const lent = new Set<string>()
+  for (const record of records) {
+    switch (record.type) {
+      case "lend": {
+        const { id } = record.budget
+        if (budgets.has(`${address.org}/${id}`)) return { name: "budget", key: id, holder: "taken" }
+        lent.add(id)
+        break
+      }
+      case "reserve":
+      case "ensure": {
+        const { budgetId } = record
+        if (lent.has(budgetId)) break
+        const budget = budgets.get(`${address.org}/${budgetId}`)
+        const isSpent = record.type === "reserve" && budget?.usesMax != null && budget.used >= budget.usesMax
+        const holder = whyNot(budget, nowMs) ?? (isSpent ? "spent" : null)
+        if (holder !== null) return { name: "budget", key: budgetId, holder }
+        break
+      }
+      case "occupy": {
+        const occupants = rooms.get(`${address.org}/${record.room}`) ?? []
+        if (!occupants.includes(nameOf(address)) && occupants.length >= record.max)
+          return { name: "room", key: record.room, holder: "full" }
+        break
+      }
+    }
+  }
+  return null
+}
+
+export const applyRecords = ({ budgets, rooms }: JournalState, { address, records }: Transition, nowMs: number): void => {
+  const name = nameOf(address)
+  for (const record of records) {
+    switch (record.type) {
+      case "lend": {
+        const { lastsMs, about, ...budget } = record.budget
+        budgets.set(`${address.org}/${budget.id}`, {
+          ...budget,
+          about: JSON.parse(JSON.stringify(about)),
+          org: address.org,
+          used: 0,
+          expiresAtMs: nowMs + lastsMs,
+          revokedAtMs: null,
+          revision: 1,
+          createdAtMs: nowMs
+        })
+        break
+      }
+      case "reserve":
+        budgets.get(`${address.org}/${record.budgetId}`)!.used += 1
+        break
+      case "refund": {
+        const budget = budgets.get(`${address.org}/${record.budgetId}`)
+        if (budget && budget.used > 0) budget.used -= 1
+        break
+      }
+      case "occupy":
+      case "vacate": {
+        const room = `${address.org}/${record.room}`
+        const others = (rooms.get(room) ?? []).filter((occupant) => occupant !== name)
+        const occupants = record.type === "occupy" ? [...others, name] : others
+        if (occupants.length > 0) rooms.set(room, occupants)
+        else rooms.delete(room)
+        break
+      }
+    }
+  }
+}
+
+/** Ends a budget and all that were narrowed from it, and answers with those it ended. */
+export const revokeBudget = ({ budgets }: JournalState, org: string, budgetId: string, nowMs: number): ReadonlyArray<string> => {
+  const line = new Set([budgetId])
+  // A child is younger than its parent, and a map keeps the order of its keys.
+  for (const budget of budgets.values()) if (budget.org === org && line.has(String(budget.about["parentId"]))) line.add(budget.id)
+  const ended = [...line].sort().flatMap((id) => {
+    const budget = budgets.get(`${org}/${id}`)
+    return budget === undefined || budget.revokedAtMs !== null ? [] : [budget]
+  })
+  for (const budget of ended) {
+    budget.revokedAtMs = nowMs
+    budget.revision += 1
+  }
+  return ended.map(({ id }) => id)
 }

@@ -1,6 +1,6 @@
 /**
  * Sends sql/commit.sql: a batch of transitions in one statement and one round trip. Two transitions of a batch that name the same
- * claim go in two statements of one transaction, in their order, so that the later one sees what the earlier did.
+ * claim, budget or room go in two statements of one transaction, in their order, so that the later one sees what the earlier did.
  */
 import assert from "node:assert"
 import { readFileSync } from "node:fs"
@@ -22,30 +22,59 @@ interface VerdictRow {
   readonly epoch: number | null
 }
 
-type ClaimWrite = Exclude<RecordWrite, { readonly type: "project" }>
+type ClaimWrite = Extract<RecordWrite, { readonly type: "claim" | "release" }>
+type PlaceWrite = Exclude<RecordWrite, ClaimWrite | { readonly type: "project" }>
 
 const noClaims: ReadonlyArray<ClaimWrite> = []
 
 const claimWrites = ({ records }: Transition): ReadonlyArray<ClaimWrite> => {
-  const writes = records.filter((record) => record.type !== "project")
+  const writes = records.filter((record) => record.type === "claim" || record.type === "release")
   if (writes.length === 0) return noClaims
   // Of a key that a step both claims and gives back, the last word counts.
   return [...new Map(writes.map((record) => [JSON.stringify([record.name, record.key]), record])).values()]
 }
 
+const placeWrites = ({ records }: Transition): ReadonlyArray<PlaceWrite> =>
+  records.filter((record) => record.type !== "project" && record.type !== "claim" && record.type !== "release")
+
+/** As `proliferate.apply_records` takes it apart. */
+const placeOf = (record: PlaceWrite): ReadonlyArray<unknown> => {
+  switch (record.type) {
+    case "lend":
+      return [record.type, record.budget.id, record.budget.usesMax, Math.ceil(record.budget.lastsMs), record.budget.about]
+    case "occupy":
+      return [record.type, record.room, record.max]
+    case "vacate":
+      return [record.type, record.room]
+    default:
+      return [record.type, record.budgetId]
+  }
+}
+
+/** What no other transition of the same statement may name. */
+const namesOf = (transition: Transition): ReadonlyArray<string> => [
+  ...claimWrites(transition).map(({ name, key }) => JSON.stringify([transition.address.org, name, key])),
+  ...placeWrites(transition).map((record) =>
+    JSON.stringify([transition.address.org, "room" in record ? "room" : "budget", placeOf(record)[1]])
+  )
+]
+
 const nextEpoch = ({ epoch, takesEpoch }: Transition): number => epoch + (takesEpoch ? 1 : 0)
 
 /** What few transitions have, and what costs the statement nothing where it is missing. */
-const more = ({ address, commands, records }: Transition, claims: ReadonlyArray<ClaimWrite>): ReadonlyArray<unknown> => {
+const more = (transition: Transition, claims: ReadonlyArray<ClaimWrite>): ReadonlyArray<unknown> => {
+  const { address, commands, records } = transition
   if (commands.length === 0 && records.length === 0) return []
   const keysOf = (type: ClaimWrite["type"]) =>
     claims.flatMap((record) => (record.type === type ? [[record.name, record.key]] : []))
-  const project = records.findLast((record) => record.type === "project")?.row
+  const places = placeWrites(transition)
+  const project = transition.records.findLast((record) => record.type === "project")?.row
   return [
     {
       commands: commands.map(({ name, params }, index) => [index, name, params]),
       claims: keysOf("claim"),
       releases: keysOf("release"),
+      ...(places.length > 0 && { records: places.map(placeOf) }),
       ...(project && { project: rowOf(project, address.id) })
     }
   ]
@@ -98,12 +127,12 @@ const verdictOf = (transition: Transition, { at, won, repeated, held, rev, epoch
 
 type Numbered = readonly [transition: Transition, n: number]
 
-/** Parts of the batch within which no claim is named twice; what comes later in the batch is in a later part. */
+/** Parts of the batch within which no claim, budget or room is named twice; what comes later in the batch is in a later part. */
 const waves = (batch: ReadonlyArray<Transition>): ReadonlyArray<ReadonlyArray<Numbered>> => {
   const parts: Array<Array<Numbered>> = [[]]
   const lastPart = new Map<string, number>()
   for (const [n, transition] of batch.entries()) {
-    const names = claimWrites(transition).map(({ name, key }) => JSON.stringify([transition.address.org, name, key]))
+    const names = namesOf(transition)
     const part = Math.max(0, ...names.map((name) => (lastPart.get(name) ?? -1) + 1))
     for (const name of names) lastPart.set(name, part)
     if (part === parts.length) parts.push([])

@@ -1,14 +1,15 @@
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as memoryDirectory from "../../adapters/memory/directory.ts"
 import * as memoryJournal from "../../adapters/memory/journal.ts"
 import { emptyJournal } from "../../adapters/memory/journal-state.ts"
+import { revokeBudget } from "../../adapters/memory/records.ts"
 import * as postgresDirectory from "../../adapters/postgres/directory.ts"
 import * as postgresJournal from "../../adapters/postgres/journal.ts"
 import { connect, Postgres } from "../../adapters/postgres/pool.ts"
 import { migratedDatabase } from "../support/postgres.ts"
 import { wireTo } from "../support/wire.ts"
-import { JournalWorld } from "./journal/world.ts"
+import { JournalWorld, Lender } from "./journal/world.ts"
 import { exerciseJournal } from "./journal.ts"
 
 const inMemory = Layer.unwrap(
@@ -32,7 +33,12 @@ const inMemory = Layer.unwrap(
           lost = what
         })
     })
-    return Layer.mergeAll(Layer.succeed(JournalWorld, world), memoryJournal.layer(state, disturb), memoryDirectory.layer(state))
+    const lender = Lender.of({
+      revoke: (org, budgetId) => Effect.map(Clock.currentTimeMillis, (nowMs) => revokeBudget(state, org, budgetId, nowMs)),
+      used: (org, budgetId) => Effect.sync(() => state.budgets.get(`${org}/${budgetId}`)?.used ?? null)
+    })
+    const worlds = Layer.mergeAll(Layer.succeed(JournalWorld, world), Layer.succeed(Lender, lender))
+    return Layer.mergeAll(worlds, memoryJournal.layer(state, disturb), memoryDirectory.layer(state))
   })
 )
 
@@ -42,7 +48,7 @@ const inPostgres = Layer.effectContext(
     const url = yield* migratedDatabase
     const wire = yield* wireTo(url)
     const [{ sql }, { committer }] = [yield* connect(url), yield* connect(wire.url)]
-    const tables = "actors, journal, commands, timers, claims, projections, proliferate.fake_now"
+    const tables = "actors, journal, commands, timers, claims, budgets, rooms, projections, proliferate.fake_now"
     const world = JournalWorld.of({
       clear: Effect.promise(() => sql.unsafe(`truncate ${tables}; insert into proliferate.fake_now values (1700000000000)`)),
       passTime: (ms) => Effect.promise(() => sql`update proliferate.fake_now set now_ms = now_ms + ${ms}`),
@@ -52,8 +58,22 @@ const inPostgres = Layer.effectContext(
           () => wire.cut(what)
         )
     })
+    const lender = Lender.of({
+      revoke: (org, budgetId) =>
+        Effect.promise(async () => {
+          const rows = await sql<Array<{ readonly id: string }>>`
+            select id from proliferate.revoke_budget(${org}, ${budgetId}, 'usr_1') as id order by id`
+          return rows.map(({ id }) => id)
+        }),
+      used: (org, budgetId) =>
+        Effect.promise(async () => {
+          const [row] = await sql`select used::float8 from budgets where org = ${org} and id = ${budgetId}`
+          return row?.["used"] ?? null
+        })
+    })
+    const worlds = Layer.mergeAll(Layer.succeed(JournalWorld, world), Layer.succeed(Lender, lender))
     return yield* Layer.build(
-      Layer.mergeAll(Layer.succeed(JournalWorld, world), postgresJournal.layer, postgresDirectory.layer).pipe(
+      Layer.mergeAll(worlds, postgresJournal.layer, postgresDirectory.layer).pipe(
         Layer.provide(Layer.succeed(Postgres, { sql, committer }))
       )
     )

@@ -1,6 +1,7 @@
 /** What every journal promises (runtime/journal.ts), J1 to J5. */
 import { layer } from "@effect/vitest"
 import type { Layer } from "effect"
+import { budgets } from "./journal/budgets.ts"
 import { claims } from "./journal/claims.ts"
 import { commits } from "./journal/commits.ts"
 import { work } from "./journal/work.ts"
@@ -11,5 +12,6 @@ export const exerciseJournal = (name: string, world: Layer.Layer<Services, unkno
     const story = stories(it)
     commits(story)
     claims(story)
+    budgets(story)
     work(story)
   })

@@ -3,7 +3,7 @@ import { assert, type layer } from "@effect/vitest"
 import { Context, Effect } from "effect"
 import type { Directory } from "../../../actors/ports/directory.ts"
 import type { Address } from "../../../runtime/address.ts"
-import { Journal, type JournalError, type Transition, type Verdict } from "../../../runtime/journal.ts"
+import { type Budget, Journal, type JournalError, type Transition, type Verdict } from "../../../runtime/journal.ts"
 
 export class JournalWorld extends Context.Service<
   JournalWorld,
@@ -16,7 +16,18 @@ export class JournalWorld extends Context.Service<
   }
 >()("proliferate/test/JournalWorld") {}
 
-export type Services = Journal | JournalWorld | Directory
+/** Whoever lends budgets, beside the journal. */
+export class Lender extends Context.Service<
+  Lender,
+  {
+    /** Ends a budget and those that were narrowed from it; answers with their ids. */
+    readonly revoke: (org: string, budgetId: string) => Effect.Effect<ReadonlyArray<string>>
+    /** How many uses of a budget are taken. */
+    readonly used: (org: string, budgetId: string) => Effect.Effect<number | null>
+  }
+>()("proliferate/test/Lender") {}
+
+export type Services = Journal | JournalWorld | Directory | Lender
 
 type Suite = Parameters<Parameters<ReturnType<typeof layer<Services, unknown>>>[1] & {}>[0]
 
@@ -78,6 +89,14 @@ export const tags = (verdicts: ReadonlyArray<Verdict>) => verdicts.map(({ _tag }
 
 export const reasonOf = <A, R>(effect: Effect.Effect<A, JournalError, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason)
+
+export const lend = (id: string, usesMax: number | null = null, rest: Partial<Budget> = {}) =>
+  ({ type: "lend", budget: { id, usesMax, lastsMs: 60_000, about: {}, ...rest } }) as const
+export const reserve = (budgetId: string) => ({ type: "reserve", budgetId }) as const
+export const refund = (budgetId: string) => ({ type: "refund", budgetId }) as const
+export const ensure = (budgetId: string) => ({ type: "ensure", budgetId }) as const
+export const occupy = (room: string, max: number) => ({ type: "occupy", room, max }) as const
+export const vacate = (room: string) => ({ type: "vacate", room }) as const
 
 export const claim = (key: string) => ({ type: "claim", name: "sandbox", key }) as const
 export const release = (key: string) => ({ type: "release", name: "sandbox", key }) as const

@@ -1,0 +1,20 @@
+/** A call that is over: its arguments are destroyed, and its agent hears of the outcome, from the command that waits or by a prompt. */
+import { approval } from "./setup.ts"
+
+export const settled = (status: "completed" | "failed" | "denied" | "expired" | "revoked") =>
+  approval.createStateConfig({
+    initial: "unheard",
+    entry: "forgetArguments",
+    states: {
+      unheard: {
+        always: { guard: "hasSessionEnded", target: "heard" },
+        after: { hearDeadline: { target: "heard", actions: { type: "tellOutcome", params: { status } } } },
+        on: {
+          heard: "heard",
+          "session.ended": { target: "heard", actions: "noteSessionEnded" }
+        }
+      },
+      // Not an XState final state: a late fact is journaled like any other.
+      heard: { tags: "final" }
+    }
+  })
