@@ -54,7 +54,7 @@ export const budgets = (story: Story) => {
       const rest = { records: [claim("sbx_1"), reserve("grn_1")], completes: command, commands: [{ name: "go", params: {} }] }
       assert.deepStrictEqual(yield* commit(transition(session("late"), 1, rest)), [rejected("budget", "grn_1", "spent")])
       assert.strictEqual((yield* journal.load(session("late")))!.rev, 1)
-      assert.isTrue(yield* journal.renew(command, 1_000))
+      assert.deepStrictEqual(yield* journal.renew([command], 1_000), [true])
       assert.deepStrictEqual(tags(yield* create("c", claim("sbx_1"))), ["Won"])
       assert.strictEqual(yield* usedOf("grn_1"), 2)
     })
