@@ -37,6 +37,8 @@ export class Laws {
   /** What people were told: by actor and message id, the revision of the answer. */
   readonly acknowledged = new Map<string, { readonly address: Address; readonly message: Message; readonly rev: number }>()
   readonly refused = new Map<string, { readonly address: Address; readonly message: Message }>()
+  /** What a network delivers more than once: refused now, it may be taken by and by. */
+  readonly #repeated = new Set<string>()
   commits = 0
 
   /** The first promise that was broken. It may be noticed where the program under test would take it for a defect of its own. */
@@ -145,8 +147,14 @@ export class Laws {
     this.refused.delete(key)
   }
 
+  repeated(name: string, { id }: Message): void {
+    this.#repeated.add(`${name} ${id}`)
+    this.refused.delete(`${name} ${id}`)
+  }
+
   turnedAway(address: Address, message: Message): void {
     const name = nameOf(address)
+    if (this.#repeated.has(`${name} ${message.id}`)) return
     this.#must(!this.#messages.get(name)?.has(message.id), `M3: ${name} ${message.id} was refused and is in the journal`)
     this.refused.set(`${name} ${message.id}`, { address, message })
   }

@@ -9,9 +9,12 @@ import type { Notes } from "../../adapters/memory/oversight.ts"
 import type { Address } from "../../runtime/address.ts"
 import type { Inspection } from "../../runtime/inspection.ts"
 import type { Transition } from "../../runtime/journal.ts"
+import { Table } from "../../runtime/local-coordination.ts"
 import { Timeline } from "../support/timeline.ts"
 import { Laws, Violation } from "./laws.ts"
+import { Network } from "./network.ts"
 import { type Edge, Node, type Surroundings } from "./node.ts"
+import { type Stores, where } from "./stores.ts"
 import { Weather } from "./weather.ts"
 import { World } from "./world.ts"
 
@@ -36,6 +39,9 @@ export class Simulation implements Surroundings {
   readonly journal: JournalState = emptyJournal()
   readonly notes: Notes = []
   readonly feeds: FeedState = new Map()
+  readonly stores: Stores
+  readonly table = new Table()
+  readonly network: Network
   readonly laws: Laws
   readonly trace: Array<string> = []
   /** What the runtime reported; kept for stories alone. */
@@ -58,6 +64,8 @@ export class Simulation implements Surroundings {
     this.#startedAtMs = this.timeline.nowMs
     this.weather = weatherOf(this.timeline, milder.only)
     this.world = new World(this.timeline.lane("world"), this.weather)
+    this.stores = where.stores(this)
+    this.network = new Network(this)
     this.laws = new Laws(this.journal, this.feeds)
     this.world.onForgotten = (sandboxId, daemonId, event) => {
       const { sessionId, org } = this.world.sandboxes.get(sandboxId)!
@@ -78,6 +86,12 @@ export class Simulation implements Surroundings {
     this.#nodes = [...this.#nodes.filter(({ lane }) => !lane.isDead), node]
     this.note(node.name, "starts")
     return node
+  }
+
+  /** Nothing on this day keeps a node from its feeds. */
+  get isFeedWell(): boolean {
+    const keeping = ["outage", "node is paused", "node is stopped", "feed.unavailable", "feed.lost"]
+    return !this.weather.isStory && ![...this.weather.faults, ...this.misfortunes].some((name) => keeping.includes(name))
   }
 
   died({ name }: Node): void {
