@@ -1,10 +1,9 @@
 /** What befalls a simulation beside single calls: sandboxes, daemons, stores and nodes go away, and mostly come back. */
 import { Effect } from "effect"
 import type { Simulation } from "./simulation.ts"
+import { unaskedMax } from "./world.ts"
 
 const nodesMax = 3
-/** No more than would hold the loop that finds them. */
-const unaskedMax = 3
 
 const onOneSandbox = (simulation: Simulation, befalls: (sandboxId: string) => void) => {
   const running = simulation.world.alive.filter(({ state }) => state === "running")

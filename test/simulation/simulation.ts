@@ -107,9 +107,12 @@ export class Simulation implements Surroundings {
 
   committed(node: Node, batch: ReadonlyArray<Transition>): void {
     for (const { address, base, event, status, snapshot, commands } of this.laws.committed(batch)) {
-      const { type, sandboxId } = event as { readonly type: string; readonly sandboxId?: string }
-      if (type === "sandbox.gone" && this.world.sandboxes.get(sandboxId!)?.state !== "gone")
-        this.laws.broken ??= new Violation(`R2: ${address.id} was told that ${sandboxId} is gone, and it is there`)
+      const { type, sandboxId, reason, final, message } = event as Readonly<Record<string, string | undefined>>
+      // One wrong answer of a provider costs nobody a disk.
+      const gone =
+        type === "sandbox.gone" ? sandboxId : final && reason === "not-found" ? /sbx_\d+/.exec(message!)?.[0] : undefined
+      if (gone !== undefined && (this.world.sandboxes.get(gone)?.state ?? "gone") !== "gone")
+        this.laws.broken ??= new Violation(`R2: ${address.id} was told that ${gone} is gone, and it is there`)
       const state = JSON.stringify((snapshot as { readonly value: unknown }).value)
       const asks = commands.map(({ name }) => name).join(" ")
       this.note(node.name, `${address.id} r${base + 1} ${type} -> ${state.startsWith('"') ? status : state} ${asks}`.trimEnd())

@@ -11,9 +11,11 @@ import type { FeedStore, Home } from "../../runtime/feed.ts"
 import type { Journal } from "../../runtime/journal.ts"
 import type { Oversight } from "../../runtime/oversight.ts"
 import type { Timeline } from "../support/timeline.ts"
+import type { World } from "./world.ts"
 
 export interface Stored {
   readonly timeline: Timeline
+  readonly world: World
   readonly journal: JournalState
   readonly notes: Notes
   readonly feeds: FeedState

@@ -27,7 +27,7 @@ const worst = {
   "provider.fails": 0.1,
   /** It says that there is no such thing, and there is. */
   "provider.denies": 0.03,
-  /** It answers with the id of another sandbox, or of none. */
+  /** It answers with the id of no sandbox, or of one that was. */
   "provider.wrong-id": 0.1,
   "daemon.unheard": 0.1,
   "daemon.unanswered": 0.1,
