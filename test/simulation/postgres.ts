@@ -90,7 +90,7 @@ const mirror = ({ journal, feeds, notes }: Stored, stored: NonNullable<Reply["st
       error: row["error"]
     })
   journal.claims.clear()
-  for (const { org, name, key, holder } of stored.claims) journal.claims.set(`${org}/${name}/${key}`, holder)
+  for (const { org, name, key, kind, id } of stored.claims) journal.claims.set(`${org}/${name}/${key}`, `${kind}/${id}`)
   for (const { org, home, epoch, seq, first, sources } of stored.heads) {
     const name = `${org}/${home}`
     const feed = feeds.get(name) ?? { head: null as unknown as FeedHead, events: [] }
