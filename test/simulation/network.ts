@@ -6,9 +6,8 @@
 import { Effect } from "effect"
 import type { Address } from "../../runtime/address.ts"
 import { type Message, type Router, Unavailable } from "../../runtime/router.ts"
-import type { Timeline } from "../support/timeline.ts"
+import type { Lane, Timeline } from "../support/timeline.ts"
 import type { Laws } from "./laws.ts"
-import type { Node } from "./node.ts"
 import type { Weather } from "./weather.ts"
 import type { World } from "./world.ts"
 
@@ -16,16 +15,24 @@ import type { World } from "./world.ts"
 const patienceMs = 20_000
 const believesMs = 30_000
 
+export interface Peer {
+  readonly name: string
+  readonly lane: Lane
+  readonly isUp: boolean
+  /** What another asks of this one. */
+  readonly serve: <A, E>(request: Ask<A, E>) => Effect.Effect<A, E | Unavailable>
+}
+
 export interface Between {
   readonly timeline: Timeline
   readonly weather: Weather
   readonly world: World
   readonly laws: Laws
-  readonly nodesUp: ReadonlyArray<Node>
+  readonly nodesUp: ReadonlyArray<Peer>
   readonly note: (who: string, what: string) => void
 }
 
-const silent = (to: Node) => new Unavailable({ reason: "draining", message: `${to.name} does not answer; try again` })
+const silent = (to: Peer) => new Unavailable({ reason: "draining", message: `${to.name} does not answer; try again` })
 
 type Ask<A, E> = (router: Router["Service"]) => Effect.Effect<A, E>
 
@@ -34,9 +41,9 @@ export class Network {
   isThere = false
   readonly #between: Between
   /** By home: whose it is. */
-  readonly #owners = new Map<string, Node>()
+  readonly #owners = new Map<string, Peer>()
   /** By node and home: whose that node believes it to be, and how long it does. */
-  readonly #beliefs = new Map<string, { readonly owner: Node; readonly untilMs: number }>()
+  readonly #beliefs = new Map<string, { readonly owner: Peer; readonly untilMs: number }>()
   /** By `from>to`: until when nothing passes. */
   readonly #cuts = new Map<string, number>()
 
@@ -54,17 +61,17 @@ export class Network {
     this.#between.note("network", `${home} belongs to ${owner.name}`)
   }
 
-  cut(from: Node, to: Node, forMs: number): void {
+  cut(from: Peer, to: Peer, forMs: number): void {
     this.#cuts.set(`${from.name}>${to.name}`, this.#between.timeline.nowMs + forMs)
     this.#between.note("network", `nothing passes from ${from.name} to ${to.name}`)
   }
 
-  #isCut(from: Node, to: Node): boolean {
+  #isCut(from: Peer, to: Peer): boolean {
     const { timeline, weather } = this.#between
     return !weather.isCalm && (this.#cuts.get(`${from.name}>${to.name}`) ?? 0) > timeline.nowMs
   }
 
-  ownerOf(home: string): Node | null {
+  ownerOf(home: string): Peer | null {
     const known = this.#owners.get(home)
     if (known?.isUp) return known
     const { nodesUp, timeline } = this.#between
@@ -74,7 +81,7 @@ export class Network {
     return owner
   }
 
-  #believed(from: Node, home: string): Node {
+  #believed(from: Peer, home: string): Peer {
     const { timeline, weather } = this.#between
     const name = `${from.name} ${home}`
     const belief = this.#beliefs.get(name)
@@ -85,7 +92,7 @@ export class Network {
   }
 
   /** From `from` to whoever it believes to be the owner, and back. */
-  #carry<A, E>(from: Node, local: Router["Service"], { home, id }: Address, ask: Ask<A, E>, message: Message | null) {
+  #carry<A, E>(from: Peer, local: Router["Service"], { home, id }: Address, ask: Ask<A, E>, message: Message | null) {
     return Effect.suspend((): Effect.Effect<A, E | Unavailable> => {
       const to = this.isThere ? this.#believed(from, home) : from
       if (to === from) return ask(local)
@@ -111,7 +118,7 @@ export class Network {
     })
   }
 
-  routerOf(node: Node, local: Router["Service"]): Router["Service"] {
+  routerOf(node: Peer, local: Router["Service"]): Router["Service"] {
     return {
       ...local,
       ask: (address, message) => this.#carry(node, local, address, (router) => router.ask(address, message), message),

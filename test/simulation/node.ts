@@ -227,9 +227,8 @@ export class Node {
   }
 
   /** What another node asks of this one. */
-  serve<A, E>(request: (local: Router["Service"]) => Effect.Effect<A, E>): Effect.Effect<A, E | Unavailable> {
-    return this.call(Effect.suspend(() => request(this.#local!)))
-  }
+  readonly serve = <A, E>(request: (local: Router["Service"]) => Effect.Effect<A, E>): Effect.Effect<A, E | Unavailable> =>
+    this.call(Effect.suspend(() => request(this.#local!)))
 
   /** As a client does: what it waits for fails when the node dies. */
   call<A, E>(request: Effect.Effect<A, E, Services>): Effect.Effect<A, E | Unavailable> {
