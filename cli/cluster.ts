@@ -1,9 +1,11 @@
 /** One process that hosts all sessions, or one of several on a database that they share. */
 import { Effect, Layer, Redacted, Schema } from "effect"
+import { approvalActor } from "../actors/approval.ts"
 import { sessionActor } from "../actors/session.ts"
 import { clusterRouter } from "../adapters/cluster/router.ts"
 import type { Place } from "../adapters/cluster/runners.ts"
 import * as PostgresNodes from "../adapters/postgres/nodes.ts"
+import type { ActorDefinition, HandsOf } from "../runtime/actor.ts"
 import { localRouter } from "../runtime/local-router.ts"
 import type { Settings } from "./settings.ts"
 
@@ -41,9 +43,15 @@ export const nodeOf = Effect.fnUntraced(function* ({ cluster, databaseUrl, share
 
 export type ClusterNode = NonNullable<Effect.Success<ReturnType<typeof nodeOf>>>
 
+/** Calls live with their sessions. */
+const definitions: ReadonlyArray<ActorDefinition<HandsOf<typeof sessionActor> | HandsOf<typeof approvalActor>>> = [
+  sessionActor,
+  approvalActor
+]
+
 export const routerOf = (node: ClusterNode | null, key: Redacted.Redacted<Uint8Array>) =>
   node === null
-    ? localRouter([sessionActor])
-    : clusterRouter([sessionActor], { ...node, key: Redacted.value(key), sandboxHost: null }).pipe(
+    ? localRouter(definitions)
+    : clusterRouter(definitions, { ...node, key: Redacted.value(key), sandboxHost: null }).pipe(
         Layer.provideMerge(PostgresNodes.layer)
       )

@@ -7,13 +7,17 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, Logger } from "effect"
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import manifest from "../package.json" with { type: "json" }
+import { actions } from "./commands/actions.ts"
 import { actor } from "./commands/actor.ts"
 import { agent } from "./commands/agent.ts"
 import { agents } from "./commands/agents.ts"
+import { approvals } from "./commands/approvals.ts"
 import { asFlag, completion } from "./commands/completion.ts"
 import { configurations } from "./commands/configurations.ts"
+import { connections } from "./commands/connections.ts"
 import { daemon } from "./commands/daemon.ts"
 import { doctor } from "./commands/doctor.ts"
+import { inbox } from "./commands/inbox.ts"
 import { machines } from "./commands/machines.ts"
 import { ops } from "./commands/ops.ts"
 import { organisations } from "./commands/organisations.ts"
@@ -35,6 +39,10 @@ const root = Command.make("proliferate").pipe(
     doctor,
     whoami,
     sessions,
+    actions,
+    inbox,
+    approvals,
+    connections,
     repos,
     configurations,
     agents,

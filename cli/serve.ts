@@ -10,6 +10,7 @@
 import { join, resolve } from "node:path"
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Console, Effect, Layer, Logger, Redacted, Stream } from "effect"
+import { Mail } from "../actors/mail.ts"
 import { ProxyRoutes } from "../actors/ports/proxy.ts"
 import { PullRequests } from "../actors/ports/pull-requests.ts"
 import { Sandboxes } from "../actors/ports/sandboxes.ts"
@@ -52,6 +53,7 @@ import * as LocalCoordination from "../runtime/local-coordination.ts"
 import { localFeeds } from "../runtime/local-feeds.ts"
 import { Reconcile } from "../runtime/reconcile.ts"
 import { runtimeReconcilers } from "../runtime/reconcilers.ts"
+import { actionHands, actionRecords, actionServices } from "./actions.ts"
 import { nodeOf, routerOf } from "./cluster.ts"
 import { openDataDirectory } from "./data-directory.ts"
 import { modelSettings, modelsText } from "./models.ts"
@@ -77,7 +79,13 @@ const program = Effect.gen(function* () {
 
   const records = reclaimed.pipe(
     Layer.provideMerge(
-      Layer.mergeAll(PostgresJournal.layer, PostgresFeed.layer, PostgresDirectory.layer, PostgresOversight.layer)
+      Layer.mergeAll(
+        PostgresJournal.layer,
+        PostgresFeed.layer,
+        PostgresDirectory.layer,
+        PostgresOversight.layer,
+        actionRecords(join(shared, "actions"))
+      )
     ),
     Layer.provideMerge(migrated),
     Layer.provideMerge(database)
@@ -102,7 +110,10 @@ const program = Effect.gen(function* () {
   ).pipe(Layer.provideMerge(yield* sandboxesOf(given, hostKey, agentsDir)), Layer.provide(proxy.layer))
   const alone = coordination === "postgres" || node !== null ? PostgresCoordination.layer : LocalCoordination.layer
   const coordinated = redisUrl === null ? alone : RedisCoordination.layer(Redacted.value(redisUrl))
-  const actors = routerOf(node, hostKey).pipe(
+  const actors = Mail.bound.pipe(
+    Layer.provideMerge(routerOf(node, hostKey)),
+    Layer.provideMerge(actionHands),
+    Layer.provideMerge(ActionProviders.layer(given.actions)),
     Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds)),
     Layer.provideMerge(coordinated),
     Layer.provideMerge(hands)
@@ -113,7 +124,6 @@ const program = Effect.gen(function* () {
   // No host of pull requests is connected yet: who asks for one is told how to open it by hand.
   const noHosts = Layer.succeed(PullRequests, PullRequests.of({ hostOf: () => null }))
   const proposals = Proposals.layer.pipe(Layer.provide([noHosts, repositories]))
-  const providers = ActionProviders.layer(given.actions)
   const services = Layer.mergeAll(
     access,
     relay,
@@ -127,7 +137,7 @@ const program = Effect.gen(function* () {
     Inspection.layer,
     operations,
     repositories,
-    providers
+    actionServices
   )
   const app = Api.layer.pipe(Layer.provideMerge(services), Layer.provideMerge(actors), Layer.provideMerge(records))
 

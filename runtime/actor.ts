@@ -83,3 +83,6 @@ export interface ActorDefinition<R = never> {
   /** A command given up after its last try becomes this fact; the outbox tells it before it buries the command. Pure. */
   readonly buried: (name: string, params: unknown, reason: string) => Fact | null
 }
+
+/** What its hands need. */
+export type HandsOf<Definition> = Definition extends ActorDefinition<infer R> ? R : never

@@ -106,6 +106,20 @@ begin
     order by t.due limit rows_max;
 end $function$;
 
+CREATE OR REPLACE FUNCTION proliferate.keep_open_calls()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if new.status in ('pending', 'outcomeUnknown') then
+    insert into open_calls (org, id, home, status) values (new.org, new.id, new.home, new.status)
+    on conflict (org, id) do update set status = excluded.status;
+  else
+    delete from open_calls where org = new.org and id = new.id;
+  end if;
+  return null;
+end $function$;
+
 CREATE OR REPLACE FUNCTION proliferate.now_ms()
  RETURNS bigint
  LANGUAGE plpgsql
@@ -283,6 +297,41 @@ create table configurations (
   constraint configurations_name UNIQUE (org, name)
 );
 
+create table connections (
+  org text collate "C" not null,
+  id text collate "C" not null,
+  integration text collate "C" not null,
+  kind text not null,
+  account text,
+  scopes jsonb not null,
+  status text not null,
+  reason text,
+  settings jsonb not null,
+  sealed bytea,
+  expires_at bigint,
+  created_by text,
+  created_at bigint not null default proliferate.now_ms(),
+  checked_at bigint,
+  constraint connections_pkey PRIMARY KEY (org, id)
+);
+
+create table connectors (
+  org text collate "C" not null,
+  id text collate "C" not null,
+  slug text collate "C" not null,
+  name text not null,
+  url text not null,
+  auth jsonb not null,
+  risk_policy jsonb not null,
+  pins jsonb not null,
+  enabled boolean not null,
+  revision bigint not null default 1,
+  created_by text,
+  created_at bigint not null default proliferate.now_ms(),
+  constraint connectors_pkey PRIMARY KEY (org, id),
+  constraint connectors_slug UNIQUE (org, slug)
+);
+
 create unlogged table coordination_buckets (
   key text collate "C" not null,
   full_at double precision not null,
@@ -295,6 +344,13 @@ create unlogged table coordination_entries (
   says text not null,
   until double precision not null,
   constraint coordination_entries_pkey PRIMARY KEY (room, who)
+);
+
+create table dispatches (
+  org text collate "C" not null,
+  key text collate "C" not null,
+  at bigint not null default proliferate.now_ms(),
+  constraint dispatches_pkey PRIMARY KEY (org, key)
 );
 
 create table feed_chunks (
@@ -331,6 +387,20 @@ create table fixes (
   constraint fixes_pkey PRIMARY KEY (org, id)
 );
 
+create table grant_requests (
+  org text collate "C" not null,
+  id text collate "C" not null,
+  session_id text collate "C" not null,
+  draft jsonb not null,
+  reason text not null,
+  status text not null,
+  by text,
+  answer text,
+  created_at bigint not null default proliferate.now_ms(),
+  expires_at bigint not null,
+  constraint grant_requests_pkey PRIMARY KEY (org, id)
+);
+
 create table journal (
   org text collate "C" not null,
   kind text collate "C" not null,
@@ -362,6 +432,22 @@ create table model_calls (
   ms bigint not null,
   at bigint not null default proliferate.now_ms(),
   constraint model_calls_pkey PRIMARY KEY (org, session_id, key)
+);
+
+create table nonces (
+  org text collate "C" not null,
+  purpose text not null,
+  nonce text collate "C" not null,
+  expires_at bigint not null,
+  constraint nonces_pkey PRIMARY KEY (org, purpose, nonce)
+);
+
+create table open_calls (
+  org text collate "C" not null,
+  id text collate "C" not null,
+  home text collate "C" not null,
+  status text not null,
+  constraint open_calls_pkey PRIMARY KEY (org, id)
 );
 
 create table organisations (
@@ -429,6 +515,52 @@ create table rooms (
   constraint rooms_pkey PRIMARY KEY (org, room)
 ) with (fillfactor=50, autovacuum_vacuum_scale_factor=0.05);
 
+create table rule_books (
+  org text collate "C" not null,
+  revision bigint not null,
+  constraint rule_books_pkey PRIMARY KEY (org)
+);
+
+create table rules (
+  org text collate "C" not null,
+  id text collate "C" not null,
+  integration text collate "C" not null,
+  action text collate "C" not null,
+  mode text not null,
+  automation text collate "C" not null,
+  pins text not null,
+  revision bigint not null,
+  created_by text,
+  created_at bigint not null default proliferate.now_ms(),
+  constraint rules_pkey PRIMARY KEY (org, id),
+  constraint rules_subject UNIQUE (org, integration, action, automation, pins)
+);
+
+create table sealed_arguments (
+  org text collate "C" not null,
+  id text collate "C" not null,
+  sealed bytea not null,
+  created_at bigint not null default proliferate.now_ms(),
+  constraint sealed_arguments_pkey PRIMARY KEY (org, id)
+);
+
+create table slack_notices (
+  org text collate "C" not null,
+  approval_id text collate "C" not null,
+  channel text not null,
+  ts text not null,
+  constraint slack_notices_pkey PRIMARY KEY (org, approval_id)
+);
+
+create table slack_people (
+  team text collate "C" not null,
+  slack_user text collate "C" not null,
+  org text collate "C" not null,
+  user_id text collate "C" not null,
+  created_at bigint not null default proliferate.now_ms(),
+  constraint slack_people_pkey PRIMARY KEY (team, slack_user, org)
+);
+
 create table timers (
   org text collate "C" not null,
   kind text collate "C" not null,
@@ -468,8 +600,14 @@ alter table cluster_shards add constraint cluster_shards_address_fkey FOREIGN KE
 alter table configuration_repositories add constraint configuration_repositories_org_configuration_id_fkey FOREIGN KEY (org, configuration_id) REFERENCES configurations(org, id) ON DELETE CASCADE;
 alter table configuration_repositories add constraint configuration_repositories_repository FOREIGN KEY (org, repository_id) REFERENCES repositories(org, id);
 alter table configurations add constraint configurations_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
+alter table connections add constraint connections_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
+alter table connectors add constraint connectors_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
+alter table grant_requests add constraint grant_requests_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
 alter table repositories add constraint repositories_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
 alter table reservations add constraint reservations_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
+alter table rule_books add constraint rule_books_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
+alter table rules add constraint rules_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
+alter table slack_people add constraint slack_people_org_user_id_fkey FOREIGN KEY (org, user_id) REFERENCES users(org, id) ON DELETE CASCADE;
 alter table tokens add constraint tokens_user FOREIGN KEY (org, user_id) REFERENCES users(org, id) ON DELETE CASCADE;
 alter table users add constraint users_org_fkey FOREIGN KEY (org) REFERENCES organisations(id);
 
@@ -480,12 +618,18 @@ CREATE INDEX budgets_parent ON public.budgets USING btree (org, ((about ->> 'par
 CREATE INDEX cluster_shards_address ON public.cluster_shards USING btree (address);
 CREATE INDEX commands_dead ON public.commands USING btree (org, dead_at) WHERE (dead_at IS NOT NULL);
 CREATE INDEX commands_due ON public.commands USING btree (due, rev, idx) WHERE (dead_at IS NULL);
+CREATE UNIQUE INDEX connections_live ON public.connections USING btree (org, integration) WHERE (status <> 'revoked'::text);
 CREATE INDEX fixes_newest ON public.fixes USING btree (org, at DESC, id DESC);
+CREATE INDEX grant_requests_of_session ON public.grant_requests USING btree (org, session_id, id);
+CREATE INDEX grant_requests_open ON public.grant_requests USING btree (org, id) WHERE (status = 'open'::text);
 CREATE UNIQUE INDEX journal_message ON public.journal USING btree ((((((kind || '/'::text) || id) || '/'::text) || message_id)));
+CREATE INDEX nonces_expiry ON public.nonces USING btree (expires_at);
+CREATE INDEX projections_home ON public.projections USING btree (org, home, kind, id);
 CREATE INDEX projections_listed ON public.projections USING btree (org, kind, id) WHERE (NOT archived);
 CREATE INDEX projections_owner ON public.projections USING btree (org, kind, owner, id);
 CREATE INDEX projections_words ON public.projections USING gin (array_to_tsvector(string_to_array(words, ' '::text)));
 CREATE INDEX reservations_expiry ON public.reservations USING btree (expires_at);
+CREATE INDEX sealed_arguments_age ON public.sealed_arguments USING btree (created_at);
 CREATE INDEX timers_due ON public.timers USING btree (due);
 CREATE INDEX tokens_of_user ON public.tokens USING btree (org, user_id);
 
@@ -523,3 +667,5 @@ create view sessions as
     words
    FROM projections
   WHERE kind = 'session'::text;
+
+CREATE TRIGGER projections_open AFTER UPDATE ON projections FOR EACH ROW WHEN (new.kind = 'approval'::text AND ((new.status = ANY (ARRAY['pending'::text, 'outcomeUnknown'::text])) OR (old.status = ANY (ARRAY['pending'::text, 'outcomeUnknown'::text])))) EXECUTE FUNCTION proliferate.keep_open_calls();

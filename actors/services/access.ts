@@ -50,6 +50,23 @@ export const verbs = {
   "session.resume": "member",
   "session.stop": "member",
   "session.answer": "member",
+  // By the session's own agent alone, see \`agentVerbs\`.
+  "session.act": "owner",
+  "session.calls": "viewer",
+  "approvals.read": "viewer",
+  "approvals.decide": "admin",
+  "grants.read": "viewer",
+  "grants.create": "admin",
+  "grants.revoke": "admin",
+  "rules.read": "viewer",
+  "rules.set": "admin",
+  "connections.read": "viewer",
+  "connections.add": "admin",
+  "connections.check": "admin",
+  // One's own; of others only an admin's business, which the service knows.
+  "connections.revoke": "member",
+  "connectors.read": "viewer",
+  "connectors.change": "admin",
   "actors.read": "viewer",
   "actors.release": "admin",
   "operations.read": "admin",
@@ -57,7 +74,9 @@ export const verbs = {
 } as const satisfies Record<string, Role>
 export type Verb = keyof typeof verbs
 
-const sandboxVerbs: ReadonlySet<Verb> = new Set(["self.read", "session.read"])
+/** No person's: what an agent asks for is asked by the agent, so that no one decides on a request of their own. */
+const agentVerbs: ReadonlySet<Verb> = new Set(["session.act"])
+const sandboxVerbs: ReadonlySet<Verb> = new Set(["self.read", "session.read", "session.calls", ...agentVerbs])
 const ranks: Readonly<Record<Role, number>> = { viewer: 0, member: 1, admin: 2, owner: 3 }
 
 export const reaches = (role: Role, least: Role): boolean => ranks[role] >= ranks[least]
@@ -136,10 +155,14 @@ export class Access extends Context.Service<
           const { organisation } = principal
           if (principal.kind === "sandbox") {
             if (!sandboxVerbs.has(verb))
-              return yield* fail("forbidden", `a sandbox's token may not do ${verb}: it reads its own session`)
+              return yield* fail(
+                "forbidden",
+                `a sandbox's token may not do ${verb}: it reads its own session, and asks for actions`
+              )
             if (sessionId !== undefined && sessionId !== principal.session.id) return yield* noSession
             return { principal, organisation, session: sessionId === undefined ? null : principal.session }
           }
+          if (agentVerbs.has(verb)) return yield* fail("forbidden", `${verb} is for the session's own agent, inside its sandbox`)
           const { role } = principal.user
           if (!reaches(role, verbs[verb])) {
             return yield* fail("forbidden", `${verb} needs the role ${verbs[verb]} or above; yours is ${role}`)

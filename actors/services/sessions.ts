@@ -2,7 +2,6 @@
  * What people ask of sessions. Each request becomes one event of machines/session.ts, decoded here, under a message id of its own,
  * so that asking again is asking once; the machine decides, and what it committed is what is answered. Reading wakes no session.
  */
-import { createHash } from "node:crypto"
 import { Context, Effect, Layer, Schema } from "effect"
 import type { SessionContext } from "../../machines/session/context.ts"
 import { SessionEvent } from "../../machines/session/events.ts"
@@ -10,6 +9,7 @@ import { type Address, newId } from "../../runtime/address.ts"
 import type { FeedError, Home } from "../../runtime/feed.ts"
 import { Feeds, type Page } from "../../runtime/feeds.ts"
 import { type Answer, type AskError, type Refused, Router, Unavailable } from "../../runtime/router.ts"
+import { hashOfValue } from "../canonical.ts"
 import { Agents } from "../ports/agents.ts"
 import { Attachments } from "../ports/attachments.ts"
 import type { Diff } from "../ports/daemon.ts"
@@ -163,7 +163,7 @@ export class Sessions extends Context.Service<
         const reserved = Effect.fnUntraced(function* (pass: Pass, session: typeof NewSession.Type, key: Key) {
           const id = yield* newId("ses")
           if (key === null) return id
-          const hash = createHash("sha256").update(canonical(session)).digest("hex")
+          const hash = hashOfValue(session)
           const kept = yield* directory.reserve({
             org: pass.organisation,
             key: `sessions.create:${userOf(pass)}:${key}`,
@@ -262,11 +262,3 @@ export class Sessions extends Context.Service<
       })
     )
 }
-
-/** The same text for the same request, whatever the order of its fields. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, inner) =>
-    inner !== null && typeof inner === "object" && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner
-  )

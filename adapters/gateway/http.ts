@@ -8,11 +8,13 @@ import { decode } from "../../actors/services/decode.ts"
 import { Id } from "../../actors/services/words.ts"
 import { newId } from "../../runtime/address.ts"
 import type { Coordination } from "../../runtime/coordination.ts"
+import { actionRoutes } from "./actions.ts"
+import type { Reply, Route, Services } from "./endpoint.ts"
 import { parseBytes } from "./json.ts"
 import { operationRoutes } from "./operations.ts"
 import { type Failure, HttpError, internal, overdue, type Refusal, refusalOf } from "./problem.ts"
 import { withinRate } from "./rate.ts"
-import { type Reply, type Route, routes, type Services } from "./routes.ts"
+import { routes } from "./routes.ts"
 
 export interface Request {
   readonly method: string
@@ -57,7 +59,9 @@ const placeOf = ([path, its]: readonly [string, ReadonlyArray<Route>]): Place =>
   names: [...path.matchAll(/:([A-Za-z]+)/g)].map(([, name]) => name!),
   methods: new Map(its.map((route) => [route.method, route]))
 })
-const places: ReadonlyArray<Place> = [...Map.groupBy([...routes, ...operationRoutes], ({ path }) => path)].map(placeOf)
+const places: ReadonlyArray<Place> = [...Map.groupBy([...routes, ...operationRoutes, ...actionRoutes], ({ path }) => path)].map(
+  placeOf
+)
 
 const httpError = (status: HttpError["status"], message: string, headers: Record<string, string> = {}) =>
   Effect.fail(new HttpError({ status, message, headers }))

@@ -1,7 +1,7 @@
 /** The routes of operators; as in routes.ts, nothing is decided here. */
 import { Effect } from "effect"
 import { Applied, Asked, Hosted, Operations, Wanted } from "../../actors/services/operations.ts"
-import { created, ok, on, type Route } from "./routes.ts"
+import { created, ok, on, type Route } from "./endpoint.ts"
 
 export const operationRoutes: ReadonlyArray<Route> = [
   on("GET", "/v1/operations", {

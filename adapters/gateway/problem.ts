@@ -44,13 +44,16 @@ const kinds = {
   late: [408, "The request did not arrive in time"],
   conflict: [409, "It is taken"],
   refused: [409, "Not in this state"],
+  expired: [410, "Too late"],
   "too-large": [413, "The request is too large"],
   "media-type": [415, "The request is not JSON"],
   reference: [422, "It names something that cannot be used"],
   quarantined: [423, "It was set aside after crashing"],
   upgrade: [426, "This is a WebSocket"],
+  limit: [429, "As much as there may be"],
   "too-many": [429, "Too many requests"],
   internal: [500, "Our fault"],
+  provider: [502, "The service did not do it"],
   busy: [503, "Too much at once"],
   unavailable: [503, "Not now"]
 } as const

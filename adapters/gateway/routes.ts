@@ -3,11 +3,10 @@
  * takes, and the use case. Nothing is decided here. Paths with a `session.` verb name the session as `:id`.
  */
 import { Effect, Schema } from "effect"
-import { Access, type Pass, type Verb } from "../../actors/services/access.ts"
+import { Access } from "../../actors/services/access.ts"
 import { Configurations, NewConfiguration } from "../../actors/services/configurations.ts"
 import { Inspection } from "../../actors/services/inspection.ts"
 import { Installations } from "../../actors/services/installations.ts"
-import type { Operations } from "../../actors/services/operations.ts"
 import { NewOrganisation, NewToken, NewUser, People } from "../../actors/services/people.ts"
 import { NewPullRequest, Proposals } from "../../actors/services/pull-requests.ts"
 import { NewRepository, Repositories } from "../../actors/services/repositories.ts"
@@ -15,64 +14,10 @@ import { FurtherPrompt, NewSession, Renamed, Sessions, Switched } from "../../ac
 import { Piece, Uploads } from "../../actors/services/uploads.ts"
 import { Id } from "../../actors/services/words.ts"
 import { SessionWork, WorkOf } from "../../actors/services/work.ts"
-import { type Failure, HttpError } from "./problem.ts"
+import { accepted, created, nothing, ok, on, type Route, whole, YesOrNo } from "./endpoint.ts"
+import { HttpError } from "./problem.ts"
 
-export type Services =
-  | Access
-  | People
-  | Repositories
-  | Configurations
-  | Sessions
-  | SessionWork
-  | Proposals
-  | Inspection
-  | Installations
-  | Uploads
-  | Operations
-
-export interface Reply {
-  readonly status: number
-  /** Undefined: no content. */
-  readonly body: unknown
-}
-
-interface Call<V extends Verb | null, B, Q> {
-  readonly pass: V extends Verb ? Pass<V> : null
-  readonly params: Readonly<Record<string, string>>
-  readonly query: Q
-  readonly body: B
-  /** The Idempotency-Key, or null. */
-  readonly key: string | null
-}
-
-interface Endpoint<V extends Verb | null, B, Q> {
-  /** Null: whoever asks. */
-  readonly verb: V
-  readonly body?: Schema.Codec<B, any>
-  readonly query?: Schema.Codec<Q, any>
-  readonly run: (call: Call<V, B, Q>) => Effect.Effect<Reply, Failure, Services>
-}
-
-export interface Route extends Endpoint<Verb | null, any, any> {
-  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
-  readonly path: string
-}
-
-export const on = <V extends Verb | null, B = undefined, Q = undefined>(
-  method: Route["method"],
-  path: string,
-  endpoint: Endpoint<V, B, Q>
-): Route => ({ ...(endpoint as unknown as Endpoint<Verb | null, any, any>), method, path })
-
-export const ok = (body: unknown): Reply => ({ status: 200, body })
-export const created = (body: unknown): Reply => ({ status: 201, body })
-const accepted = (body: unknown): Reply => ({ status: 202, body })
-const nothing: Reply = { status: 204, body: undefined }
-
-const whole = (minimum: number, maximum: number) =>
-  Schema.optionalKey(Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })))
 const After = Schema.Struct({ after: whole(0, Number.MAX_SAFE_INTEGER), limit: whole(1, 1000) })
-const YesOrNo = Schema.Literals(["true", "false"])
 const Listed = Schema.Struct({
   before: Schema.optionalKey(Id),
   limit: whole(1, 200),

@@ -7,6 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Layer, Redacted, Stream } from "effect"
+import { approvalActor } from "../../actors/approval.ts"
+import { Mail } from "../../actors/mail.ts"
 import { Daemons } from "../../actors/ports/daemons.ts"
 import { Directory, type Role } from "../../actors/ports/directory.ts"
 import { PullRequests } from "../../actors/ports/pull-requests.ts"
@@ -30,13 +32,20 @@ import { Api } from "../../adapters/gateway/http.ts"
 import { Gateway } from "../../adapters/gateway/server.ts"
 import type { Transport } from "../../adapters/gateway/transport.ts"
 import * as GitProbe from "../../adapters/git/probe.ts"
+import * as MemoryCalls from "../../adapters/memory/calls.ts"
+import * as MemoryConnections from "../../adapters/memory/connections.ts"
 import * as MemoryDirectory from "../../adapters/memory/directory.ts"
 import * as MemoryFeed from "../../adapters/memory/feed.ts"
+import * as MemoryGrants from "../../adapters/memory/grants.ts"
 import type { Disturb } from "../../adapters/memory/journal.ts"
 import * as MemoryJournal from "../../adapters/memory/journal.ts"
 import { emptyJournal } from "../../adapters/memory/journal-state.ts"
 import * as MemoryOversight from "../../adapters/memory/oversight.ts"
+import * as MemoryRules from "../../adapters/memory/rules.ts"
 import * as CredentialFiles from "../../adapters/secrets/file.ts"
+import * as Seals from "../../adapters/secrets/seals.ts"
+import { actionHands, actionServices } from "../../cli/actions.ts"
+import type { HandsOf } from "../../runtime/actor.ts"
 import { Committer } from "../../runtime/committer.ts"
 import type { FeedEvent } from "../../runtime/feed.ts"
 import { Feeds } from "../../runtime/feeds.ts"
@@ -46,6 +55,7 @@ import { localRouter } from "../../runtime/local-router.ts"
 import { Reconcile } from "../../runtime/reconcile.ts"
 import { runtimeReconcilers } from "../../runtime/reconcilers.ts"
 import { agentTable } from "./agents.ts"
+import { type Notebook, notebook } from "./notebook.ts"
 
 const git = (cwd: string, ...args: ReadonlyArray<string>) =>
   execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main", ...args], {
@@ -115,11 +125,26 @@ export interface GatewayTest {
   readonly agents?: ReturnType<typeof agentTable>
   /** Who hosts pull requests of a repository; nobody, as in the product today, if not given. */
   readonly hosts?: PullRequests["Service"]["hostOf"]
+  /** The one integration that there is. */
+  readonly integration?: Notebook
 }
 
-const layerOf = (directory: string, { port = 0, transport, disturb, hosts = () => null, agents = agentTable() }: GatewayTest) => {
+const layerOf = (
+  directory: string,
+  { port = 0, transport, disturb, hosts = () => null, agents = agentTable(), integration = notebook() }: GatewayTest
+) => {
   const state = emptyJournal()
-  const records = Layer.mergeAll(MemoryJournal.layer(state, disturb), MemoryFeed.layer(), MemoryDirectory.layer(state))
+  const records = Layer.mergeAll(
+    MemoryJournal.layer(state, disturb),
+    MemoryFeed.layer(),
+    MemoryDirectory.layer(state),
+    MemoryCalls.layer(state),
+    MemoryGrants.layer(state),
+    MemoryConnections.layer,
+    MemoryRules.layer,
+    Seals.layer(join(directory, "seals")),
+    integration.layer
+  )
   const repositories = Repositories.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(directory, "credentials")), GitProbe.layer))
   )
@@ -142,12 +167,15 @@ const layerOf = (directory: string, { port = 0, transport, disturb, hosts = () =
     Uploads.layer,
     Inspection.layer,
     operations,
-    repositories
+    repositories,
+    actionServices
   )
   return Gateway.layer({ host: "127.0.0.1", port, ...(transport && { transport }) }).pipe(
     Layer.provideMerge(Api.layer),
     Layer.provideMerge(services),
-    Layer.provideMerge(localRouter([sessionActor])),
+    Layer.provideMerge(Mail.bound),
+    Layer.provideMerge(localRouter<HandsOf<typeof sessionActor> | HandsOf<typeof approvalActor>>([sessionActor, approvalActor])),
+    Layer.provideMerge(actionHands),
     Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer))),
     Layer.provideMerge(Layer.mergeAll(Workspaces.layer, obliging, agents, AttachmentFiles.layer(join(directory, "attachments")))),
     Layer.provideMerge(records),

@@ -1,0 +1,43 @@
+/** The parts of actions put together: their records, what their hands need, and their services. */
+import { Layer } from "effect"
+import { SealedArguments } from "../actors/arguments.ts"
+import { Mail } from "../actors/mail.ts"
+import { Pace } from "../actors/pace.ts"
+import { Actions } from "../actors/services/actions.ts"
+import { Approvals } from "../actors/services/approvals.ts"
+import { Catalogue } from "../actors/services/catalogue.ts"
+import { Connections } from "../actors/services/connections.ts"
+import { connectors } from "../actors/services/connectors.ts"
+import { CredentialsOf } from "../actors/services/credentials.ts"
+import { GrantsOf } from "../actors/services/grants.ts"
+import { Policies } from "../actors/services/policies.ts"
+import * as PostgresCalls from "../adapters/postgres/calls.ts"
+import * as PostgresConnections from "../adapters/postgres/connections.ts"
+import * as PostgresGrants from "../adapters/postgres/grants.ts"
+import * as PostgresRules from "../adapters/postgres/rules.ts"
+import * as Seals from "../adapters/secrets/seals.ts"
+
+/** `directory` holds the key that everything is sealed under. */
+export const actionRecords = (directory: string) =>
+  connectors.pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        PostgresCalls.layer,
+        PostgresConnections.layer,
+        PostgresGrants.layer,
+        PostgresRules.layer,
+        Seals.layer(directory)
+      )
+    )
+  )
+
+export const actionHands = Layer.mergeAll(SealedArguments.layer, Pace.layer, CredentialsOf.layer, Mail.layer)
+
+export const actionServices = Layer.mergeAll(
+  Actions.layer,
+  Approvals.layer,
+  Catalogue.layer,
+  Connections.layer,
+  GrantsOf.layer,
+  Policies.layer
+)
