@@ -4,7 +4,8 @@
  *   L1  An event is acknowledged to the daemon when it is stored and, if it is a fact, committed. Not before. What was not
  *       acknowledged is heard again on the next connection, and what of it is a repeat is dropped by feed and journal.
  *   L2  A link that breaks is dialled again, 0.25 s doubling to 5 s; a broken link is never by itself a dead sandbox.
- *   L3  Only the provider's own word makes a sandbox stopped or gone; no answer means unknown, and changes nothing.
+ *   L3  Only the provider's own word makes a sandbox stopped or gone; no answer means unknown, and changes nothing. That one is
+ *       gone it must say for 2 s: one wrong answer costs nobody a disk.
  *   L4  While it is linked a sandbox is in use, and told so to its provider each minute. One that nevertheless ends within five
  *       minutes is told to its session, again each minute: it may have been unable to hear.
  */
@@ -25,6 +26,8 @@ const redialMs = 250
 const redialMaxMs = 5_000
 /** The provider is asked beside the dialling, and must not hold it up. */
 const statusMs = 5_000
+/** Between two answers that a sandbox is gone. */
+export const surelyGoneMs = 2_000
 const extendEveryMs = 60_000
 const expiringMs = 300_000
 
@@ -70,6 +73,8 @@ export const holdLink = Effect.fnUntraced(function* ({ sandboxId, boot }: LinkPa
   /** What the session was last told of this link. */
   let told: "connected" | "lost" | null = null
   let connectedAtMs: number | null = null
+  /** Since when its provider says that the sandbox is gone. */
+  let goneSinceMs: number | null = null
   /** The daemon that answered first. */
   let known: string | null = null
 
@@ -80,6 +85,7 @@ export const holdLink = Effect.fnUntraced(function* ({ sandboxId, boot }: LinkPa
   const connected = Effect.fnUntraced(function* (daemonId: string) {
     if (connectedAtMs !== null) return
     connectedAtMs = yield* now
+    goneSinceMs = null
     if (told !== "connected") yield* tell({ type: "link.connected", sandboxId })
     told = "connected"
     if (known !== null && known !== daemonId) {
@@ -116,7 +122,12 @@ export const holdLink = Effect.fnUntraced(function* ({ sandboxId, boot }: LinkPa
       Effect.map(Option.flatten)
     )
     if (Option.contains(status, "stopped")) yield* tell({ type: "sandbox.stopped", sandboxId })
-    if (Option.contains(status, "gone")) yield* tell({ type: "sandbox.gone", sandboxId })
+    if (!Option.contains(status, "gone")) {
+      if (Option.isSome(status)) goneSinceMs = null
+      return
+    }
+    goneSinceMs ??= yield* now
+    if ((yield* now) - goneSinceMs >= surelyGoneMs) yield* tell({ type: "sandbox.gone", sandboxId })
   })
 
   const stayInUse = Effect.gen(function* () {

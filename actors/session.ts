@@ -6,7 +6,7 @@ import { sessionMachine, statusOf, whyNot } from "../machines/session.ts"
 import { type Candidate, chooseSnapshot } from "../machines/snapshots.ts"
 import { type ActorDefinition, type Hand, NotYet } from "../runtime/actor.ts"
 import type { Address } from "../runtime/address.ts"
-import { holdLink } from "./link.ts"
+import { holdLink, surelyGoneMs } from "./link.ts"
 import { Agents } from "./ports/agents.ts"
 import { type AttachmentError, Attachments, pieceBytesMax } from "./ports/attachments.ts"
 import { type DaemonError, Daemons } from "./ports/daemons.ts"
@@ -28,6 +28,13 @@ const patiently = {
 
 /** What must be gone in the end is asked for as long as the provider cannot say; anything else is a bug. */
 const untilGone = (error: SandboxError) => (error.isTransient ? Effect.succeed(new NotYet(error.message)) : Effect.die(error))
+
+/** One wrong answer of a provider costs nobody a disk. */
+const isGoneStill = (sandboxId: string) =>
+  Sandboxes.use((sandboxes) => sandboxes.status(sandboxId)).pipe(
+    Effect.delay(surelyGoneMs),
+    Effect.match({ onSuccess: (status) => status === "gone", onFailure: () => false })
+  )
 
 /** A failed try leaves nothing behind: what it may have made is found by its key and destroyed, before the failure is told. */
 const undone = (key: string, failed: SessionFact) =>
@@ -69,9 +76,13 @@ const commands: SessionHands = {
   reviveSandbox: ({ boot, sandboxId }) =>
     Sandboxes.use((sandboxes) => sandboxes.revive(sandboxId)).pipe(
       Effect.map(({ stateLost }) => ({ type: "sandbox.ready" as const, boot, sandboxId, stateLost })),
-      Effect.catchTag("SandboxError", ({ reason, message }) =>
-        Effect.succeed({ type: "sandbox.failed" as const, boot, final: reason === "not-found", reason, message })
-      )
+      Effect.catchTag("SandboxError", ({ reason, message }) => {
+        const failed = { type: "sandbox.failed" as const, boot, final: false, reason, message }
+        if (reason !== "not-found") return Effect.succeed(failed)
+        return Effect.map(isGoneStill(sandboxId), (isGone) =>
+          isGone ? { ...failed, final: true } : { ...failed, reason: "unreachable" }
+        )
+      })
     ),
 
   prepareWorkspace: ({ boot, sandboxId, configurationId, restored }, _key, { org, id }: Address) =>
@@ -143,17 +154,16 @@ const commands: SessionHands = {
       if (Option.exists(health, (daemon) => (daemon.boot ?? 0) > boot)) return failed("stale", "the sandbox is at work again")
       // An agent that cannot be asked to end is ended by the capture.
       yield* Effect.ignore(daemons.quiesce(sandboxId))
-      return yield* Effect.match(sandboxes.capture(sandboxId, key), {
-        onSuccess: ({ snapshotId, stopped }) => ({
-          type: "snapshot.saved" as const,
-          captureId,
-          snapshotId,
-          provider: sandboxes.provider,
-          sandboxStopped: stopped
-        }),
-        // It may have been taken: under its key it is found, not taken twice.
-        onFailure: ({ reason, message }) => (reason === "unreachable" ? new NotYet(message) : failed(reason, message))
-      })
+      const captured = yield* Effect.result(sandboxes.capture(sandboxId, key))
+      if (captured._tag === "Success") {
+        const { snapshotId, stopped } = captured.success
+        const { provider } = sandboxes
+        return { type: "snapshot.saved" as const, captureId, snapshotId, provider, sandboxStopped: stopped }
+      }
+      const { reason, message } = captured.failure
+      // It may have been taken: under its key it is found, not taken twice.
+      const isUnknown = reason === "unreachable" || (reason === "not-found" && !(yield* isGoneStill(sandboxId)))
+      return isUnknown ? new NotYet(message) : failed(reason, message)
     }),
 
   destroySandbox: ({ sandboxId }) =>

@@ -20,8 +20,8 @@ import {
 
 const root = join(import.meta.dirname, "..")
 const folders = ["machines", "runtime", "actors", "adapters", "cli", "sql", "test"]
-/** The bundle is made, the sample is a stranger's project. */
-const notOurs = /^cli\/(dist|sample)\//
+/** The bundle is made, the sample is a stranger's project, and what benchmarks install is others'. */
+const notOurs = /^cli\/(dist|sample)\/|\/node_modules\//
 
 /** Started by npm or by a person: see package.json. */
 const entries = [

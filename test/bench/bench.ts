@@ -1,11 +1,14 @@
 /**
- * `npm run bench [-- --json] [--only NAME…]`: figures, each beside what it is measured against in the same run. A table, or with
- * --json a last line `{"rows":[{name, against, ours, theirs, ratio, unit, spread, goal}]}`. These are no tests: exit 0 whatever they
- * say, 1 if one could not be measured. `--only` takes beginnings of the names below.
+ * `npm run bench [-- --json] [--peers] [--rounds N] [--only NAME…]`: figures, each beside what it is measured against in the same run.
+ * A table of medians, or with --json a last line `{"rows":[{name, against, ours, theirs, ratio, unit, spread, goal, raw}]}`. These are
+ * no tests: exit 0 whatever they say, 1 if one could not be measured. `--only` takes beginnings of the names below. `--peers` adds
+ * what others' systems do, each in a process of its own; they are installed into test/bench/peers and reach no user. `--rounds` counts
+ * for the rows whose contestants are processes, 5 unless told.
  *
  * Those that need PostgreSQL have the embedded one on a directory of its own, fsync and synchronous_commit asserted to be on; one
  * pool of 32 connections serves ours and theirs. Rounds alternate; the first warms up and is not counted.
  */
+import { parseArgs } from "node:util"
 import { Cause, Console, Effect, Exit, Layer, type Scope } from "effect"
 import { layer as postgresFeed } from "../../adapters/postgres/feed.ts"
 import { layer as postgresJournal } from "../../adapters/postgres/journal.ts"
@@ -23,21 +26,37 @@ import { benchFeedBytes } from "./feed-bytes.ts"
 import { benchHelp } from "./help.ts"
 import { benchIdle } from "./idle.ts"
 import { benchJourney } from "./journey.ts"
+import { benchOutbox } from "./outbox.ts"
+import { installPeers } from "./peers/install.ts"
 import { connections, onePool } from "./postgres.ts"
 import { type Row, table } from "./rows.ts"
 import { benchSandbox } from "./sandbox.ts"
+import { benchSessions } from "./sessions.ts"
 import { benchSnapshot } from "./snapshot.ts"
 import { benchStep } from "./step.ts"
 
 const limitMs = 180_000
+const peersLimitMs = 1_800_000
+const usage = "usage: npm run bench [-- [--json] [--peers] [--rounds N] [--only NAME…]]"
 
-const isJson = process.argv.includes("--json")
-const words = process.argv.slice(2).filter((word) => word !== "--json")
-const only = words[0] === "--only" ? words.slice(1) : []
-if (words.length > 0 && (words[0] !== "--only" || only.length === 0)) {
-  console.error("usage: npm run bench [-- [--json] [--only NAME…]]")
+const refuse = (): never => {
+  console.error(usage)
   process.exit(2)
 }
+const asked = () => {
+  try {
+    return parseArgs({
+      options: { json: { type: "boolean" }, peers: { type: "boolean" }, rounds: { type: "string" }, only: { type: "string" } },
+      allowPositionals: true
+    })
+  } catch {
+    return refuse()
+  }
+}
+const { values, positionals } = asked()
+const [isJson, withPeers, rounds] = [values.json === true, values.peers === true, Number(values.rounds ?? 5)]
+const only = values.only === undefined ? [] : [values.only, ...positionals]
+if (!(Number.isInteger(rounds) && rounds > 0) || (values.only === undefined && positionals.length > 0)) refuse()
 
 const stored = Layer.mergeAll(Committer.layer, localFeeds).pipe(
   Layer.provideMerge(LocalCoordination.layer),
@@ -66,13 +85,28 @@ const benches: Readonly<Record<string, Rows>> = {
   journey: benchJourney,
   sandbox: benchSandbox,
   snapshot: benchSnapshot,
-  "CLI --help": Effect.promise(benchHelp)
+  outbox: benchOutbox(rounds, withPeers),
+  "CLI --help": Effect.promise(benchHelp),
+  ...(withPeers && {
+    "sessions, 1 at once": benchSessions(1, rounds),
+    "sessions, 300 at once": benchSessions(300, rounds),
+    "sessions, 3000 at once": benchSessions(3_000, rounds)
+  })
 }
 
 const chosen = Object.entries(benches).filter(([name]) => only.length === 0 || only.some((word) => name.startsWith(word)))
 if (chosen.length === 0) {
   console.error(`no row is called ${only.join(", ")}; there are: ${Object.keys(benches).join(", ")}`)
   process.exit(2)
+}
+
+if (withPeers) {
+  try {
+    installPeers()
+  } catch (cause) {
+    console.error((cause as Error).message)
+    process.exit(1)
+  }
 }
 
 /** Ctrl-C leaves no server, sandbox or directory behind. */
@@ -83,7 +117,9 @@ const rows: Array<Row> = []
 const failures: Array<string> = []
 for (const [name, bench] of chosen) {
   const startedAt = performance.now()
-  const exit = await Effect.runPromiseExit(Effect.timeout(Effect.scoped(bench), limitMs), { signal: ended.signal })
+  const exit = await Effect.runPromiseExit(Effect.timeout(Effect.scoped(bench), withPeers ? peersLimitMs : limitMs), {
+    signal: ended.signal
+  })
   if (ended.signal.aborted) process.exit(130)
   if (Exit.isSuccess(exit)) rows.push(...exit.value)
   else failures.push(`${name} was not measured: ${Cause.pretty(exit.cause)}`)

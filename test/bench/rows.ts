@@ -7,10 +7,12 @@ export interface Row {
   readonly theirs: number
   readonly ratio: number
   readonly unit: string
-  /** Of ours and of theirs over the rounds: (max - min) / median. */
+  /** Least and most of ours and of theirs over the rounds. */
   readonly spread: string
   /** What the ratio has to reach, if anything. */
   readonly goal: number | null
+  /** Every round that counts. */
+  readonly raw: { readonly ours: ReadonlyArray<number>; readonly theirs: ReadonlyArray<number> }
 }
 
 export const median = (values: ReadonlyArray<number>): number => quantile(values, 0.5)
@@ -35,8 +37,7 @@ export const rounds = async (
   return { ours: measured.ours.slice(1), theirs: measured.theirs.slice(1) }
 }
 
-const spreadOf = (values: ReadonlyArray<number>): string =>
-  `${Math.round(((Math.max(...values) - Math.min(...values)) / median(values)) * 100)}%`
+const spreadOf = (values: ReadonlyArray<number>): string => `${short(Math.min(...values))}–${short(Math.max(...values))}`
 
 /** One row from the rounds of both sides; for rates more is better, for times and bytes less. */
 export const rowOf = (
@@ -56,9 +57,12 @@ export const rowOf = (
     ratio: round(unit === "per s" ? mine / other : other / mine),
     unit,
     spread: `${spreadOf(ours)} / ${spreadOf(theirs)}`,
-    goal
+    goal,
+    raw: { ours, theirs }
   }
 }
+
+const short = (value: number): string => String(Number(value.toPrecision(3)))
 
 const round = (value: number): number => Number(value.toPrecision(4))
 

@@ -3,6 +3,7 @@
  * forgets. What can only be judged in the end is in rest.ts.
  */
 
+import { isDeepStrictEqual } from "node:util"
 import type { DaemonEvent } from "../../actors/ports/daemon.ts"
 import type { FeedState } from "../../adapters/memory/feed.ts"
 import type { ActorRow, JournalState } from "../../adapters/memory/journal-state.ts"
@@ -26,6 +27,10 @@ export const must = (holds: boolean, law: string): void => {
 export const rowsOf = (actor: ActorRow | undefined): ReadonlyArray<JournalRow> =>
   (actor?.journal ?? []).map((row) => JSON.parse(row) as JournalRow)
 
+/** PostgreSQL keeps what JSON means, not how it was written. */
+const isSame = (text: string, value: unknown): boolean =>
+  text === JSON.stringify(value) || isDeepStrictEqual(JSON.parse(text), JSON.parse(JSON.stringify(value)))
+
 /** What a daemon tells that the session must hear of before the daemon forgets it. */
 const factKinds = new Set(["turn.finished", "question", "question.closed", "agent.exited"])
 
@@ -37,6 +42,8 @@ export class Laws {
   /** What people were told: by actor and message id, the revision of the answer. */
   readonly acknowledged = new Map<string, { readonly address: Address; readonly message: Message; readonly rev: number }>()
   readonly refused = new Map<string, { readonly address: Address; readonly message: Message }>()
+  /** What a network delivers more than once: refused now, it may be taken by and by. */
+  readonly #repeated = new Set<string>()
   commits = 0
 
   /** The first promise that was broken. It may be noticed where the program under test would take it for a defect of its own. */
@@ -87,6 +94,10 @@ export class Laws {
     const { address, notices, taken, commands, timers, records } = transition
     if (address.kind !== "session") return null
     const snapshot = restore(sessionMachine, JSON.parse(JSON.stringify(transition.snapshot)))
+    const { sandboxId } = snapshot.context
+    for (const [name, other] of this.#played)
+      if (sandboxId !== null && name !== nameOf(address))
+        this.#must(other.at?.context.sandboxId !== sandboxId, `I5: ${nameOf(address)} and ${name} both hold ${sandboxId}`)
     const armed = new Map(before?.armed)
     for (const [id, timer] of timers) {
       if (timer === null) armed.delete(id)
@@ -120,8 +131,7 @@ export class Laws {
     const { effects }: JournalRow = JSON.parse(row!)
     this.#must(effects[Number(index)] === name, `I9: ${name} runs under ${key}, which was committed as ${effects[Number(index)]}`)
     const command = this.#journal.commands.get(key)
-    if (command !== undefined)
-      this.#must(command.params === JSON.stringify(params), `I9: ${name} runs under ${key} with other params`)
+    if (command !== undefined) this.#must(isSame(command.params, params), `I9: ${name} runs under ${key} with other params`)
   }
 
   /** When a daemon drops an event because it was acknowledged (L1). */
@@ -145,8 +155,14 @@ export class Laws {
     this.refused.delete(key)
   }
 
+  repeated(name: string, { id }: Message): void {
+    this.#repeated.add(`${name} ${id}`)
+    this.refused.delete(`${name} ${id}`)
+  }
+
   turnedAway(address: Address, message: Message): void {
     const name = nameOf(address)
+    if (this.#repeated.has(`${name} ${message.id}`)) return
     this.#must(!this.#messages.get(name)?.has(message.id), `M3: ${name} ${message.id} was refused and is in the journal`)
     this.refused.set(`${name} ${message.id}`, { address, message })
   }
@@ -163,7 +179,7 @@ export class Laws {
     if (feed !== undefined && seq < feed.head.first) return
     this.#must(stored !== undefined, `F1: a watcher of ${home} saw event ${seq}, which is not stored`)
     this.#must(
-      stored === JSON.stringify({ ...event, seq }),
+      isSame(stored!, { ...event, seq }),
       `F1: a watcher of ${home} saw another event ${seq} than is stored: ${JSON.stringify(event)}, not ${stored}`
     )
   }

@@ -1,10 +1,9 @@
 /** What befalls a simulation beside single calls: sandboxes, daemons, stores and nodes go away, and mostly come back. */
 import { Effect } from "effect"
 import type { Simulation } from "./simulation.ts"
+import { unaskedMax } from "./world.ts"
 
-const nodesMax = 2
-/** No more than would hold the loop that finds them. */
-const unaskedMax = 3
+const nodesMax = 3
 
 const onOneSandbox = (simulation: Simulation, befalls: (sandboxId: string) => void) => {
   const running = simulation.world.alive.filter(({ state }) => state === "running")
@@ -31,14 +30,22 @@ const befalls = {
         simulation.timeline.nowMs + simulation.weather.between(1_000, 90_000)
     }),
   outage: ({ weather, timeline }: Simulation) => {
-    const of = timeline.pick(["journal", "feed", "provider"] as const)
+    const of = timeline.pick(["journal", "feed", "provider", "coordination"] as const)
     weather.outageUntilMs[of] = timeline.nowMs + weather.between(500, of === "provider" ? 300_000 : 45_000)
   },
-  "feed is trimmed": ({ feeds, timeline }: Simulation) => {
-    for (const feed of feeds.values()) {
-      const through = feed.head.first - 1 + timeline.below(feed.head.seq - feed.head.first + 2)
-      feed.events = feed.events.slice(through + 1 - feed.head.first)
-      feed.head = { ...feed.head, first: through + 1 }
+  "coordination is flushed": ({ table }: Simulation) => table.flush(),
+  "home moves": ({ network, journal, timeline }: Simulation) => {
+    const actors = [...journal.actors.values()]
+    if (actors.length > 0) network.move(timeline.pick(actors).address.home)
+  },
+  "network is cut": ({ network, nodesUp, timeline, weather }: Simulation) => {
+    const [from, to] = [timeline.pick(nodesUp), timeline.pick(nodesUp)]
+    if (from !== undefined && to !== undefined && from !== to) network.cut(from, to, weather.between(1_000, 90_000))
+  },
+  "feed is trimmed": ({ feeds, stores, timeline }: Simulation) => {
+    for (const [name, { head }] of feeds) {
+      const [org, id] = name.split("/") as [string, string]
+      stores.trim({ org, id }, head.first - 1 + timeline.below(head.seq - head.first + 2))
     }
   },
   "node is killed": ({ nodesUp, timeline }: Simulation) => {

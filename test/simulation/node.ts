@@ -6,17 +6,15 @@ import { type Context, Effect, Fiber, Layer } from "effect"
 import { sessionReconcilers } from "../../actors/reconcilers.ts"
 import { sessionActor } from "../../actors/session.ts"
 import type { Disturbance } from "../../adapters/memory/disturbance.ts"
-import { type FeedState, memoryFeed } from "../../adapters/memory/feed.ts"
-import { type Disturb, memoryJournal } from "../../adapters/memory/journal.ts"
-import type { JournalState } from "../../adapters/memory/journal-state.ts"
-import { memoryOversight, type Notes } from "../../adapters/memory/oversight.ts"
+import type { Disturb } from "../../adapters/memory/journal.ts"
 import type { Address } from "../../runtime/address.ts"
 import { Committer } from "../../runtime/committer.ts"
+import { Coordination } from "../../runtime/coordination.ts"
 import { FeedStore } from "../../runtime/feed.ts"
 import type { Feeds } from "../../runtime/feeds.ts"
 import { type Inspection, Inspector } from "../../runtime/inspection.ts"
 import { Journal, type Transition } from "../../runtime/journal.ts"
-import * as LocalCoordination from "../../runtime/local-coordination.ts"
+import type { Table } from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
 import { Oversight } from "../../runtime/oversight.ts"
@@ -24,7 +22,10 @@ import { Reconcile } from "../../runtime/reconcile.ts"
 import { runtimeReconcilers } from "../../runtime/reconcilers.ts"
 import { type Answer, type AskError, type Message, Router, Unavailable } from "../../runtime/router.ts"
 import type { Lane, Timeline } from "../support/timeline.ts"
+import { coordinationOver } from "./coordination.ts"
 import type { Laws } from "./laws.ts"
+import type { Network } from "./network.ts"
+import type { Stores } from "./stores.ts"
 import type { Weather } from "./weather.ts"
 import { worldContext } from "./wires.ts"
 import type { World } from "./world.ts"
@@ -44,9 +45,10 @@ export interface Surroundings {
   readonly timeline: Timeline
   readonly weather: Weather
   readonly world: World
-  readonly journal: JournalState
-  readonly notes: Notes
-  readonly feeds: FeedState
+  readonly stores: Stores
+  /** What the nodes tell each other over a server that is no truth. */
+  readonly table: Table
+  readonly network: Network
   readonly laws: Laws
   /** What the journal takes in no batch. */
   readonly isPoison: (transition: Transition) => boolean
@@ -65,6 +67,7 @@ export class Node {
   /** The other ends of what clients wait for: told when the node dies. */
   readonly #calls = new Set<() => void>()
   #services: Context.Context<Services> | null = null
+  #local: Router["Service"] | null = null
   #fiber: Fiber.Fiber<unknown>
 
   constructor(around: Surroundings, number: number, skewMs: number) {
@@ -88,16 +91,21 @@ export class Node {
       Layer.succeed(Journal, this.#journal),
       Layer.succeed(FeedStore, this.#feedStore),
       Layer.succeed(Oversight, this.#oversight),
+      Layer.succeed(Coordination, coordinationOver(this.lane, this.#around)),
       Layer.succeed(Inspector, (inspection: Inspection) => this.#around.inspected(this, inspection)),
       Layer.succeedContext(worldContext(this.lane, this.#around.world))
     )
-    const carriers = Layer.mergeAll(Committer.layer, localFeeds).pipe(
-      Layer.provide(LocalCoordination.layer),
-      Layer.provideMerge(stores)
-    )
+    const carriers = Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(stores))
+    const router = Layer.effect(
+      Router,
+      Effect.map(Router, (local) => {
+        this.#local = local
+        return this.#around.network.routerOf(this, local)
+      })
+    ).pipe(Layer.provide(localRouter([this.#definition])))
     const reconcilers = Effect.all([runtimeReconcilers, sessionReconcilers])
     return Reconcile.layer(Effect.map(reconcilers, (both) => both.flat())).pipe(
-      Layer.provideMerge(localRouter([this.#definition])),
+      Layer.provideMerge(router),
       Layer.provideMerge(carriers)
     )
   }
@@ -119,7 +127,7 @@ export class Node {
   }
 
   get #journal(): Journal["Service"] {
-    const { weather, world, journal: state } = this.#around
+    const { weather, world, stores } = this.#around
     /** Messages that cannot be stored for so many more times; with 6 of them within a minute their actor is set aside. */
     const struck = new Map<string, number>()
     const isRefused = (batch: ReadonlyArray<Transition>): boolean => {
@@ -146,7 +154,7 @@ export class Node {
         }
         return weather.strikes("journal.unknown") ? weather.either("questionLost", "answerLost") : null
       })
-    const journal = memoryJournal(state, disturb)
+    const journal = stores.journal(disturb)
     const committing = (batch: ReadonlyArray<Transition>) =>
       journal.commit(batch).pipe(
         Effect.onExit(() => Effect.sync(() => this.#around.committed(this, batch))),
@@ -173,12 +181,12 @@ export class Node {
   }
 
   get #oversight(): Oversight["Service"] {
-    const { weather, world, journal, notes } = this.#around
+    const { weather, world, stores } = this.#around
     const isOut = Effect.andThen(
       weather.pass(0, 3),
       Effect.sync(() => weather.isOut("journal") || weather.strikes("journal.unavailable"))
     )
-    const oversight = memoryOversight(journal, notes, isOut)
+    const oversight = stores.oversight(isOut)
     const over = <A, E>(request: Effect.Effect<A, E>) => this.lane.across(world.lane, request)
     return {
       standing: (...args) => over(oversight.standing(...args)),
@@ -193,8 +201,8 @@ export class Node {
   }
 
   get #feedStore(): FeedStore["Service"] {
-    const { weather, world, feeds: state } = this.#around
-    const store = memoryFeed(state, () =>
+    const { weather, world, stores } = this.#around
+    const store = stores.feed(() =>
       Effect.gen(function* (): Generator<Effect.Effect<void>, Disturbance | null> {
         yield* weather.pass(0, 3)
         if (weather.isOut("feed") || weather.strikes("feed.unavailable")) return "unavailable"
@@ -217,6 +225,10 @@ export class Node {
   ask(address: Address, message: Message): Effect.Effect<Answer, AskError> {
     return this.call(Router.use((router) => router.ask(address, message)))
   }
+
+  /** What another node asks of this one. */
+  readonly serve = <A, E>(request: (local: Router["Service"]) => Effect.Effect<A, E>): Effect.Effect<A, E | Unavailable> =>
+    this.call(Effect.suspend(() => request(this.#local!)))
 
   /** As a client does: what it waits for fails when the node dies. */
   call<A, E>(request: Effect.Effect<A, E, Services>): Effect.Effect<A, E | Unavailable> {

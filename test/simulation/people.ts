@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import { type Address, nameOf } from "../../runtime/address.ts"
 import { Feeds } from "../../runtime/feeds.ts"
+import { feedLookMs } from "../../runtime/limits.ts"
 import type { Answer, AskError, Message } from "../../runtime/router.ts"
 import { must } from "./laws.ts"
 import type { Simulation } from "./simulation.ts"
@@ -12,6 +13,8 @@ import type { Simulation } from "./simulation.ts"
 /** How long a client waits for one answer, and how often it asks again. */
 const patienceMs = 40_000
 const triesMax = 6
+/** Between a look and what it brings. */
+const readMs = 1_000
 
 export const createEvent = (changes: { readonly attended?: boolean } = {}) => ({
   type: "create",
@@ -139,6 +142,7 @@ export class Watcher {
     const { org, home } = this.#address
     while (true) {
       const nodes = this.#simulation.nodesUp
+      const [fromMs, isStored] = [timeline.nowMs, (this.#simulation.feeds.get(`${org}/${home}`)?.head.seq ?? 0) > this.cursor]
       const page =
         nodes.length === 0
           ? null
@@ -146,6 +150,12 @@ export class Watcher {
               .pick(nodes)
               .call(Feeds.use((feeds) => feeds.next({ org, id: home }, this.cursor, 1 + timeline.below(64))))
               .pipe(Effect.timeoutOption(weather.between(1_000, 60_000)), Effect.result)
+      const waitedMs = timeline.nowMs - fromMs
+      if (page?._tag === "Success" && page.success._tag === "None" && isStored && this.#simulation.isFeedWell)
+        must(
+          waitedMs < feedLookMs + readMs,
+          `F4: a watcher of ${home} waited ${waitedMs} ms for what is stored after ${this.cursor}`
+        )
       if (page?._tag !== "Success" || page.success._tag === "None") {
         yield* weather.pass(10, 2_000)
         continue

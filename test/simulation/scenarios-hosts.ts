@@ -32,10 +32,8 @@ export const hostScenarios = {
     must(resumed.gap === null && resumed.events[0]?.seq === stale + 1, "it did not go on at its cursor")
     must(resumed.events.length === head().seq - stale, "it was given something else than what it lacked")
     // What it lacks is not stored any more: it is told so, and goes on after it.
-    const feed = story.simulation.feeds.get("org_1/ses_1")!
     const through = stale + 5
-    feed.events = feed.events.slice(through)
-    feed.head = { ...feed.head, first: through + 1 }
+    story.simulation.stores.trim(home, through)
     story.node.kill()
     story.simulation.startNode()
     story.until(() => story.node.isUp, "another node is up")

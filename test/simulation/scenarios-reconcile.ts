@@ -1,6 +1,7 @@
 /** What no event tells of: found by looking, and put right by what the machines know how to answer. */
 import { Reconcile } from "../../runtime/reconcile.ts"
 import { must } from "./laws.ts"
+import { outageAroundOne } from "./scenarios-sandboxes.ts"
 import { Story } from "./story.ts"
 
 const minuteMs = 60_000
@@ -27,6 +28,8 @@ const boots = (story: Story) => fleet.reduce((sum, id) => sum + story.context(id
 
 export const reconcileScenarios = {
   'provider outage read as "everything is gone"': () => {
+    outageAroundOne()
+
     // A single session is never too many at once: only that silence is not an answer keeps its sandbox.
     const alone = atWork("ses_1")
     alone.weather.outageUntilMs.provider = alone.nowMs + 30 * minuteMs

@@ -1,23 +1,18 @@
 /**
- * `npm run simulate -- [--seeds N] [--seed FIRST] [--json] [--trace] [--mutants]`: the named scenarios, then N seeds, spread over
- * the cores. A failing seed is told with the promise it broke, what of its troubles it needs for that, its last lines with these
- * alone, and the command that replays it; exit 1. `--only A,B --sessions N` is such a day. With `--mutants` each mutant is
- * simulated for N seeds at most, and one that lives is a failure.
+ * `npm run simulate -- [--seeds N] [--seed FIRST] [--json] [--trace] [--postgres] [--mutants]`: the named scenarios, then N seeds,
+ * spread over the cores. A failing seed is told with the promise it broke, what of its troubles it needs for that, its last lines
+ * with these alone, and the command that replays it; exit 1. `--only A,B --sessions N` is such a day. `--scenario NAME`: that one
+ * and no seeds. With `--postgres` all of it is stored in a real PostgreSQL. With `--mutants` the program is broken on purpose,
+ * once for each of a list, and one that lives is a failure.
  */
-import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
-import { fate, mutants } from "./mutants.ts"
+import { Effect } from "effect"
+import { crewMax, together } from "./crew.ts"
+import { killMutants, mutants } from "./mutants.ts"
 import { scenarios } from "./scenarios.ts"
 import { live, type Outcome, simulation } from "./seed.ts"
-import { shrink } from "./shrink.ts"
 import type { Milder } from "./simulation.ts"
-
-interface Share {
-  readonly seeds: ReadonlyArray<number>
-  readonly milder: Milder
-  readonly isShrunk: boolean
-}
+import type { How, Work } from "./work.ts"
 
 const options = () => {
   const { values } = parseArgs({
@@ -29,7 +24,9 @@ const options = () => {
       violations: { type: "string", default: "10" },
       json: { type: "boolean", default: false },
       trace: { type: "boolean", default: false },
+      postgres: { type: "boolean", default: false },
       mutants: { type: "boolean", default: false },
+      scenario: { type: "string" },
       /** Whether a failing seed is told with what it needs alone. */
       shrink: { type: "boolean", default: true },
       only: { type: "string" },
@@ -46,32 +43,9 @@ const options = () => {
   return { ...values, seeds: number("seeds"), seed: number("seed"), violations: number("violations"), milder }
 }
 
-/** A seed as it was lived, and as it is told: with what it needs to fail, if it did. */
-interface Lived {
-  readonly outcome: Outcome
-  readonly told: Outcome
-  readonly needs: Milder
-}
-
-const livedThrough = (seed: number, { milder, isShrunk }: Share): Lived => {
-  const outcome = live(seed, simulation(seed, milder))
-  if (outcome.violation === null || milder.only !== null || !isShrunk) return { outcome, told: outcome, needs: milder }
-  const { outcome: told, milder: needs } = shrink(seed, outcome)
-  return { outcome, told, needs }
-}
+type Options = ReturnType<typeof options>
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
-
-const playScenarios = () =>
-  Object.entries(scenarios).map(([name, scenario]) => {
-    try {
-      scenario()
-      return { name, ok: true }
-    } catch (failure) {
-      say(`violated: ${name}: ${(failure as Error).message}`)
-      return { name, ok: false }
-    }
-  })
 
 const tell = ({ seed, violation }: Outcome, { only, sessionsMax }: Milder) => {
   if (violation === null) return
@@ -81,45 +55,39 @@ const tell = ({ seed, violation }: Outcome, { only, sessionsMax }: Milder) => {
   say(`replay: npm run simulate -- --seeds 1 --seed ${seed}${needs}\n`)
 }
 
-const simulateAll = (first: number, count: number, violationsMax: number, how: Omit<Share, "seeds">) =>
-  new Promise<ReadonlyArray<Outcome>>((resolve, reject) => {
-    const outcomes: Array<Outcome> = []
-    const shares = Math.min(availableParallelism(), count)
-    let working = shares
-    const workers = Array.from({ length: shares }, (_, share) => {
-      const seeds = Array.from({ length: count }, (_, index) => first + index).filter((seed) => (seed - first) % shares === share)
-      return new Worker(new URL(import.meta.url), { workerData: { seeds, ...how } satisfies Share })
-    })
-    const end = () => {
-      for (const worker of workers) worker.terminate()
-      resolve(outcomes)
-    }
-    for (const worker of workers) {
-      worker.on("error", reject)
-      worker.on("exit", () => --working === 0 && end())
-      worker.on("message", ({ outcome, told, needs }: Lived) => {
-        outcomes.push(outcome)
-        tell(told, needs)
-        if (outcomes.filter(({ violation }) => violation !== null).length === violationsMax) end()
-      })
-    }
-    if (shares === 0) end()
-  })
+const workOf = ({ scenario, seed, seeds }: Options): ReadonlyArray<Work> => {
+  if (scenario !== undefined && scenarios[scenario] === undefined) throw new Error(`there is no scenario ${scenario}`)
+  if (scenario !== undefined) return [{ scenario }]
+  const named = Object.keys(scenarios).map((name) => ({ scenario: name }))
+  return [...named, ...Array.from({ length: seeds }, (_, index) => ({ seed: seed + index }))]
+}
 
-/** How many died. */
-const killMutants = (seeds: number): number => {
-  let dead = 0
-  for (const mutant of mutants) {
-    const law = fate(mutant, seeds)
-    if (law !== null) dead += 1
-    say(`${law === null ? "LIVES" : "dies "}  ${mutant.name}${law === null ? "" : `\n       ${law.slice(0, 160)}`}`)
-  }
-  say(`${dead} of ${mutants.length} mutants died`)
-  return dead
+const simulateAll = async (given: Options, databases: How["databases"]) => {
+  const totals = { seeds: 0, steps: 0, violations: 0, commits: 0, crashes: 0, scenarios: [] as Array<string> }
+  const how = { milder: given.milder, isShrunk: given.shrink, databases }
+  await together(workOf(given), how, (done) => {
+    if ("scenario" in done) {
+      totals.scenarios.push(done.scenario)
+      if (done.violation !== null) say(`violated: ${done.scenario}: ${done.violation}`)
+      if (done.violation !== null) totals.violations += 1
+    } else {
+      const { steps, commits, crashes, violation } = done.outcome
+      totals.seeds += 1
+      totals.steps += steps
+      totals.commits += commits
+      totals.crashes += crashes
+      if (violation !== null) totals.violations += 1
+      tell(done.told, done.needs)
+    }
+    return totals.violations >= given.violations
+  })
+  totals.scenarios = Object.keys(scenarios).filter((name) => totals.scenarios.includes(name))
+  return totals
 }
 
 const main = async (): Promise<number> => {
-  const { seeds, seed, violations: violationsMax, json, trace, mutants: isMutating, shrink: isShrunk, milder } = options()
+  const given = options()
+  const { seed, json, trace, postgres, milder } = given
   if (trace) {
     const traced = simulation(seed, milder)
     const outcome = live(seed, traced)
@@ -128,38 +96,31 @@ const main = async (): Promise<number> => {
     return outcome.violation === null ? 0 : 1
   }
   const startedAtMs = Date.now()
-  const played = playScenarios()
-  const outcomes = await simulateAll(seed, seeds, violationsMax, { milder, isShrunk })
-  const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + of(outcome), 0)
-  const violations = sum(({ violation }) => (violation === null ? 0 : 1)) + played.filter(({ ok }) => !ok).length
-  const mutantsCaught = isMutating ? killMutants(seeds) : 0
-  const totals = {
-    seeds: outcomes.length,
-    steps: sum(({ steps }) => steps),
-    violations,
-    commits: sum(({ commits }) => commits),
-    crashes: sum(({ crashes }) => crashes),
-    scenarios: played.map(({ name }) => name),
-    mutantsCaught,
-    mutants: isMutating ? mutants.length : 0
-  }
-  if (json) say(JSON.stringify(totals))
-  else {
-    const seconds = ((Date.now() - startedAtMs) / 1_000).toFixed(1)
-    const { commits, crashes } = totals
+  const totals = given.mutants
+    ? { seeds: 0, steps: 0, violations: 0, commits: 0, crashes: 0, scenarios: [] }
+    : postgres
+      ? await withDatabases((urls) => simulateAll(given, urls))
+      : await simulateAll(given, null)
+  const mutantsCaught = given.mutants ? await killMutants(say) : 0
+  const all = { ...totals, mutantsCaught, mutants: given.mutants ? mutants.length : 0 }
+  const seconds = ((Date.now() - startedAtMs) / 1_000).toFixed(1)
+  const { commits, crashes, violations } = totals
+  if (json) say(JSON.stringify(all))
+  else if (given.mutants) say(`${mutantsCaught} of ${mutants.length} mutants were caught, ${seconds} s`)
+  else
     say(
-      `${played.length} scenarios, ${outcomes.length} seeds: ${commits} commits, ${crashes} crashes, ${violations} violations, ${seconds} s`
+      `${totals.scenarios.length} scenarios, ${totals.seeds} seeds${postgres ? " on PostgreSQL" : ""}: ${commits} commits, ${crashes} crashes, ${violations} violations, ${seconds} s`
     )
-  }
-  return violations === 0 && totals.mutantsCaught === totals.mutants ? 0 : 1
+  return violations === 0 && all.mutantsCaught === all.mutants ? 0 : 1
 }
 
-if (isMainThread) {
-  process.exitCode = await main().catch((error: Error) => {
-    process.stderr.write(`${error.message}\n`)
-    return 2
-  })
-} else {
-  const share = workerData as Share
-  for (const seed of share.seeds) parentPort!.postMessage(livedThrough(seed, share))
+/** Only whoever simulates on PostgreSQL needs its adapter. */
+const withDatabases = async <A>(use: (urls: ReadonlyArray<string>) => Promise<A>): Promise<A> => {
+  const { databases } = await import("./databases.ts")
+  return Effect.runPromise(Effect.scoped(Effect.flatMap(databases(crewMax), (urls) => Effect.promise(() => use(urls)))))
 }
+
+process.exitCode = await main().catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`)
+  return 2
+})

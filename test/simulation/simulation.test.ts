@@ -1,14 +1,14 @@
 import { assert, describe, it } from "vitest"
 import { live, simulation } from "./seed.ts"
 
-const seeds = Array.from({ length: 60 }, (_, index) => index + 1)
+const seeds = Array.from({ length: 30 }, (_, index) => index + 1)
 
 describe("a stormy day of some sessions", () => {
   it("is lived again exactly, line by line, from the same seed", () => {
-    const [first, again, other] = [simulation(7), simulation(7), simulation(8)]
+    const [first, again, other] = [simulation(10), simulation(10), simulation(8)]
     for (const [seed, given] of [
-      [7, first],
-      [7, again],
+      [10, first],
+      [10, again],
       [8, other]
     ] as const)
       live(seed, given)
@@ -17,7 +17,7 @@ describe("a stormy day of some sessions", () => {
     assert.notDeepEqual(other.trace, first.trace)
   })
 
-  it("breaks no promise, and comes to rest when the weather clears", { timeout: 120_000 }, () => {
+  it("breaks no promise, and comes to rest when the weather clears", { timeout: 240_000 }, () => {
     const outcomes = seeds.map((seed) => live(seed))
     for (const { seed, violation } of outcomes)
       assert.isNull(violation, `seed ${seed}: ${violation?.law}\n${violation?.lines.join("\n")}`)

@@ -9,9 +9,12 @@ import type { Notes } from "../../adapters/memory/oversight.ts"
 import type { Address } from "../../runtime/address.ts"
 import type { Inspection } from "../../runtime/inspection.ts"
 import type { Transition } from "../../runtime/journal.ts"
+import { Table } from "../../runtime/local-coordination.ts"
 import { Timeline } from "../support/timeline.ts"
 import { Laws, Violation } from "./laws.ts"
+import { Network } from "./network.ts"
 import { type Edge, Node, type Surroundings } from "./node.ts"
+import { type Stores, where } from "./stores.ts"
 import { Weather } from "./weather.ts"
 import { World } from "./world.ts"
 
@@ -36,6 +39,9 @@ export class Simulation implements Surroundings {
   readonly journal: JournalState = emptyJournal()
   readonly notes: Notes = []
   readonly feeds: FeedState = new Map()
+  readonly stores: Stores
+  readonly table = new Table()
+  readonly network: Network
   readonly laws: Laws
   readonly trace: Array<string> = []
   /** What the runtime reported; kept for stories alone. */
@@ -58,6 +64,8 @@ export class Simulation implements Surroundings {
     this.#startedAtMs = this.timeline.nowMs
     this.weather = weatherOf(this.timeline, milder.only)
     this.world = new World(this.timeline.lane("world"), this.weather)
+    this.stores = where.stores(this)
+    this.network = new Network(this)
     this.laws = new Laws(this.journal, this.feeds)
     this.world.onForgotten = (sandboxId, daemonId, event) => {
       const { sessionId, org } = this.world.sandboxes.get(sandboxId)!
@@ -80,6 +88,12 @@ export class Simulation implements Surroundings {
     return node
   }
 
+  /** Nothing on this day keeps a node from its feeds. */
+  get isFeedWell(): boolean {
+    const keeping = ["outage", "node is paused", "node is stopped", "feed.unavailable", "feed.lost"]
+    return !this.weather.isStory && ![...this.weather.faults, ...this.misfortunes].some((name) => keeping.includes(name))
+  }
+
   died({ name }: Node): void {
     this.counts.crashes += 1
     this.#lastDeath = this.#started
@@ -93,9 +107,12 @@ export class Simulation implements Surroundings {
 
   committed(node: Node, batch: ReadonlyArray<Transition>): void {
     for (const { address, base, event, status, snapshot, commands } of this.laws.committed(batch)) {
-      const { type, sandboxId } = event as { readonly type: string; readonly sandboxId?: string }
-      if (type === "sandbox.gone" && this.world.sandboxes.get(sandboxId!)?.state !== "gone")
-        this.laws.broken ??= new Violation(`R2: ${address.id} was told that ${sandboxId} is gone, and it is there`)
+      const { type, sandboxId, reason, final, message } = event as Readonly<Record<string, string | undefined>>
+      // One wrong answer of a provider costs nobody a disk.
+      const gone =
+        type === "sandbox.gone" ? sandboxId : final && reason === "not-found" ? /sbx_\d+/.exec(message!)?.[0] : undefined
+      if (gone !== undefined && (this.world.sandboxes.get(gone)?.state ?? "gone") !== "gone")
+        this.laws.broken ??= new Violation(`R2: ${address.id} was told that ${gone} is gone, and it is there`)
       const state = JSON.stringify((snapshot as { readonly value: unknown }).value)
       const asks = commands.map(({ name }) => name).join(" ")
       this.note(node.name, `${address.id} r${base + 1} ${type} -> ${state.startsWith('"') ? status : state} ${asks}`.trimEnd())

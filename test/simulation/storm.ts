@@ -32,6 +32,7 @@ const hasSeenAll = ({ feeds }: Simulation, { org, home, cursor }: Watcher): bool
 export const storm = (simulation: Simulation): void => {
   const { timeline, world, counts } = simulation
   world.captureStops = timeline.chance(0.5)
+  simulation.network.isThere = timeline.chance(0.7)
   const sessions = Math.min(1 + timeline.below(sessionsMax), simulation.milder.sessionsMax)
   const addresses = Array.from({ length: sessions }, (_, index) => sessionAddress(`ses_${index + 1}`))
   simulation.startNode()

@@ -23,8 +23,16 @@ const worst = {
   "provider.twice": 0.15,
   "provider.quota": 0.1,
   "provider.rejects": 0.01,
+  /** It says that something went wrong inside it, before it did anything or after all of it. */
+  "provider.fails": 0.1,
+  /** It says that there is no such thing, and there is. */
+  "provider.denies": 0.03,
+  /** It answers with the id of no sandbox, or of one that was. */
+  "provider.wrong-id": 0.1,
   "daemon.unheard": 0.1,
   "daemon.unanswered": 0.1,
+  /** The request arrives again, up to a minute later. */
+  "daemon.twice": 0.1,
   "stream.cut": 0.05,
   "stream.repeats": 0.2,
   "agent.exits": 0.1,
@@ -32,7 +40,16 @@ const worst = {
   "agent.asks": 0.3,
   /** Each try of a command that was struck once. */
   "hand.crashes": 0.02,
-  "plan.fails": 0.05
+  "plan.fails": 0.05,
+  /** Between nodes: a request, or its answer. */
+  "wire.lost": 0.1,
+  "wire.unanswered": 0.1,
+  "wire.late": 0.2,
+  "wire.twice": 0.15,
+  "coordination.away": 0.2,
+  "coordination.slow": 0.2,
+  /** A word that one of those who listen does not hear. */
+  "coordination.unheard": 0.5
 } as const
 
 export type Fault = keyof typeof worst
@@ -41,8 +58,8 @@ export class Weather {
   isCalm = false
   /** Only what a story asks for goes wrong. */
   isStory = false
-  /** The journal, the feed's store or the provider does not answer at all before this moment. */
-  readonly outageUntilMs = { journal: 0, feed: 0, provider: 0 }
+  /** The journal, the feed's store, the provider or the coordination does not answer at all before this moment. */
+  readonly outageUntilMs = { journal: 0, feed: 0, provider: 0, coordination: 0 }
   readonly #climate: Map<Fault, number>
   readonly #timeline: Timeline
   #crashes = new Map<string, number>()

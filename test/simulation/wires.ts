@@ -22,6 +22,9 @@ const unanswered = () => new SandboxError({ reason: "unreachable", provider: "si
 export const sandboxesOver = (lane: Lane, world: World): Sandboxes["Service"] => {
   const { weather } = world
 
+  const fails = () => weather.strikes("provider.fails")
+  const failed = new SandboxError({ reason: "unreachable", provider: "simulated", message: "500 something went wrong" })
+
   const call = <A>(request: Effect.Effect<A, SandboxError>): Effect.Effect<A, SandboxError> =>
     lane.across(
       world.lane,
@@ -31,28 +34,42 @@ export const sandboxesOver = (lane: Lane, world: World): Sandboxes["Service"] =>
           yield* weather.pass(...unansweredMs)
           return yield* unanswered()
         }
+        if (fails()) return yield* failed
         if (weather.strikes("provider.twice")) world.lane.fork(Effect.ignore(Effect.andThen(weather.pass(0, 60_000), request)))
         const answer = yield* withoutInterrupting(world.lane, request)
         if (weather.isOut("provider") || weather.strikes("provider.unanswered")) {
           yield* weather.pass(...unansweredMs)
           return yield* unanswered()
         }
+        if (fails()) return yield* failed
         return answer
       })
+    )
+  /** The same of one sandbox, of which the provider may say wrongly that there is none. */
+  const callOf = <A>(sandboxId: string, request: Effect.Effect<A, SandboxError>) =>
+    call(
+      Effect.suspend(() =>
+        world.denies(sandboxId)
+          ? new SandboxError({ reason: "not-found", provider: "simulated", message: `404 ${sandboxId}` })
+          : request
+      )
     )
 
   return Sandboxes.of({
     provider: world.provider,
     isolation: "none",
-    provision: (request) => call(world.provision(request)),
-    revive: (sandboxId) => call(world.revive(sandboxId)),
-    status: (sandboxId) => call(Effect.sync(() => world.status(sandboxId))),
-    extend: (sandboxId) => call(world.extend(sandboxId)),
+    provision: (request) =>
+      call(Effect.map(world.provision(request), ({ sandboxId }) => ({ sandboxId: world.named(sandboxId) }))),
+    revive: (sandboxId) => callOf(sandboxId, world.revive(sandboxId)),
+    status: (sandboxId) => call(Effect.sync(() => (world.denies(sandboxId) ? "gone" : world.status(sandboxId)))),
+    extend: (sandboxId) => callOf(sandboxId, world.extend(sandboxId)),
     endpoint: () => Effect.die("nobody dials a simulated daemon by its address"),
-    capture: (sandboxId, key) => call(world.capture(sandboxId, key)),
-    destroy: (sandboxId) => call(Effect.sync(() => world.destroy(sandboxId))),
+    capture: (sandboxId, key) => callOf(sandboxId, world.capture(sandboxId, key)),
+    // That there is none is as good as that it is destroyed.
+    destroy: (sandboxId) =>
+      call(Effect.sync(() => (world.denies(sandboxId) ? world.overlook(sandboxId) : world.destroy(sandboxId)))),
     discard: (snapshotId) => call(Effect.sync(() => world.discard(snapshotId))),
-    list: call(Effect.sync(() => (world.deniesAll ? [] : world.alive)))
+    list: call(Effect.sync(() => world.listed))
   })
 }
 
@@ -65,7 +82,8 @@ export const daemonsOver = (lane: Lane, world: World): Daemons["Service"] => {
 
   const call = <A>(
     sandboxId: string,
-    request: (daemon: Daemon) => Effect.Effect<A, DaemonError>
+    request: (daemon: Daemon) => Effect.Effect<A, DaemonError>,
+    isRepeatable = true
   ): Effect.Effect<A, DaemonError> =>
     lane.across(
       world.lane,
@@ -76,6 +94,10 @@ export const daemonsOver = (lane: Lane, world: World): Daemons["Service"] => {
           return yield* noAnswer("no answer")
         }
         const daemon = yield* world.daemon(sandboxId)
+        if (isRepeatable && weather.strikes("daemon.twice"))
+          world.lane.fork(
+            Effect.ignore(Effect.andThen(weather.pass(0, 60_000), Effect.flatMap(world.daemon(sandboxId), request)))
+          )
         const answer = yield* request(daemon)
         yield* world.daemon(sandboxId)
         if (weather.strikes("daemon.unanswered")) {
@@ -123,10 +145,14 @@ export const daemonsOver = (lane: Lane, world: World): Daemons["Service"] => {
     events: (sandboxId, after) =>
       Stream.unwrap(
         Effect.gen(function* () {
-          const reading = yield* call(sandboxId, (daemon) => {
-            const answer = daemon.read(after(daemon.id))
-            return "daemon" in answer ? Effect.succeed(answer) : Effect.fail(answer)
-          })
+          const reading = yield* call(
+            sandboxId,
+            (daemon) => {
+              const answer = daemon.read(after(daemon.id))
+              return "daemon" in answer ? Effect.succeed(answer) : Effect.fail(answer)
+            },
+            false
+          )
           const daemonId = reading.daemon.id
           const next = Effect.gen(function* () {
             const events = yield* reading.next

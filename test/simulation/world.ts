@@ -35,6 +35,10 @@ interface Snapshot {
 
 const failure = (reason: SandboxError["reason"], message: string) => new SandboxError({ reason, provider: "simulated", message })
 const bootPollMs = 100
+/** One wrong answer is a slip; more of them are an outage, and have a story of their own. */
+const denialsApartMs = 120_000
+/** No more than would hold the loop that finds them. */
+export const unaskedMax = 3
 
 export class World {
   readonly lane: Lane
@@ -51,8 +55,9 @@ export class World {
   deniesAll = false
   /** Sandboxes whose streams say nothing any more, not even that they broke. */
   readonly muted = new Set<string>()
-  /** Sandboxes that nobody asked for. */
+  /** Sandboxes that nobody asked for, or whose end their provider forgot: only looking finds them. */
   readonly unasked = new Set<string>()
+  readonly #deniedAtMs = new Map<string, number>()
   readonly #refused = new Map<string, SandboxError>()
   #ids = 0
 
@@ -147,6 +152,48 @@ export class World {
     this.sandboxes.set(sandboxId, { ...made, state: "running", daemon: null, unreachableUntilMs: 0, endsAtMs: null })
     this.unasked.add(sandboxId)
     return sandboxId
+  }
+
+  /** Whether it says of this one, wrongly, that there is none: once, and not soon again. */
+  denies(sandboxId: string): boolean {
+    const { nowMs } = this.lane.timeline
+    if (nowMs - (this.#deniedAtMs.get(sandboxId) ?? 0) < denialsApartMs || !this.weather.strikes("provider.denies")) return false
+    this.#deniedAtMs.set(sandboxId, nowMs)
+    return true
+  }
+
+  /** What should have been destroyed, or told of, and is still there. */
+  overlook(sandboxId: string): void {
+    if (this.#mayOverlook) this.unasked.add(sandboxId)
+    else this.destroy(sandboxId)
+  }
+
+  get #mayOverlook(): boolean {
+    return this.alive.filter((sandbox) => this.unasked.has(sandbox.sandboxId)).length < unaskedMax
+  }
+
+  /** Whose name is told next instead of what was made. */
+  nextName: string | null = null
+
+  /** The name under which it is told of what it made. */
+  named(sandboxId: string): string {
+    const told = this.nextName
+    this.nextName = null
+    if (told !== null) this.unasked.add(sandboxId)
+    if (told !== null) return told
+    if (!this.#mayOverlook || !this.weather.strikes("provider.wrong-id")) return sandboxId
+    this.unasked.add(sandboxId)
+    const gone = [...this.sandboxes.values()].filter(({ state }) => state === "gone")
+    return this.weather.either(this.newId("nowhere"), ...gone.map((sandbox) => sandbox.sandboxId))
+  }
+
+  get listed(): ReadonlyArray<Sandbox> {
+    if (this.deniesAll) return []
+    return this.alive.filter(({ sandboxId }) => {
+      if (!this.#mayOverlook || !this.denies(sandboxId)) return true
+      this.unasked.add(sandboxId)
+      return false
+    })
   }
 
   status(sandboxId: string): "running" | "stopped" | "gone" {

@@ -45,7 +45,13 @@ const ownCluster = Effect.gen(function* () {
   return url
 })
 
-const makeTemplate = Effect.fn("makeTemplate")(function* (url: string, name: string) {
+/** The server at `TEST_DATABASE_URL`, or one of one's own. */
+export const testServer = Effect.suspend(() => {
+  const url = process.env["TEST_DATABASE_URL"]
+  return url === undefined ? ownCluster : Effect.succeed(url)
+})
+
+export const makeTemplate = Effect.fn("makeTemplate")(function* (url: string, name: string) {
   const sql = client(url, { max: 1 })
   yield* Effect.addFinalizer(() =>
     Effect.promise(() => sql.unsafe(`drop database if exists ${name} with (force)`).then(() => sql.end()))
@@ -59,7 +65,7 @@ export default async (project: TestProject) => {
   const template = `proliferate_template_${process.pid}`
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
   const start = Effect.gen(function* () {
-    const url = process.env["TEST_DATABASE_URL"] ?? (yield* ownCluster)
+    const url = yield* testServer
     yield* makeTemplate(url, template)
     return url
   })

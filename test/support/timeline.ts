@@ -25,6 +25,8 @@ const tasksWithoutTimeMax = 500_000
 export class Timeline {
   nowMs = Date.UTC(2026, 0, 1)
   readonly dice: Random.Random
+  /** Asked when nothing is left to do at this moment; true: now there is. Before that time does not move. */
+  atStandstill: () => boolean = () => false
   #ready: Array<Task> = []
   /** A heap: soonest first, and of those the first that went to sleep. */
   readonly #sleepers: Array<Sleeper> = []
@@ -76,6 +78,7 @@ export class Timeline {
       const at = this.#ready.length > 1 && this.chance(1 / shuffledOneIn) ? this.below(this.#ready.length) : 0
       return this.#ready.splice(at, 1)[0]!
     }
+    if (this.atStandstill()) return this.#next(untilMs)
     const soonest = this.#sleepers[0]
     if (soonest === undefined || soonest.atMs > untilMs) return null
     if (soonest.atMs > this.nowMs) {
