@@ -9,13 +9,14 @@ import type { ActorDefinition } from "./actor.ts"
 import type { Address } from "./address.ts"
 import { type CommitFailed, Committer } from "./committer.ts"
 import type { Feeds } from "./feeds.ts"
+import { type Fold, foldOf } from "./fold.ts"
 import { report } from "./inspection.ts"
-import { Journal, type Stored, type Verdict } from "./journal.ts"
-import { tell, tellAgain } from "./notices.ts"
+import { Journal, type Stored, type Transition, type Verdict } from "./journal.ts"
+import { feedEventsOf, tell, tellAgain } from "./notices.ts"
 import { Absent, type Answer, type AskError, type Message, Moved, Quarantined, Refused, Unavailable } from "./router.ts"
 import { begin, type Decision, restore, staying, step } from "./step.ts"
 import { reasonOf, storable } from "./text.ts"
-import { type Delivery, type Memory, transitionOf } from "./transition.ts"
+import { type Delivery, type Memory, remembered, transitionOf } from "./transition.ts"
 import { upgrade } from "./versions.ts"
 
 type Services = Journal | Feeds | Committer
@@ -67,6 +68,44 @@ export class Activation<R> {
     })
   }
 
+  /** Those of the messages, from the first, that one commit may take together; null: the first is decided alone. */
+  fold(deliveries: ReadonlyArray<Delivery | null>): Fold | null {
+    const memory = this.#memory
+    if (memory === null || memory.snapshot === null) return null
+    return foldOf(this.#definition, this.address, memory, deliveries, (snapshot, event) => this.#step(snapshot, event))
+  }
+
+  /** The answers, or null: nothing was written, and each is to be decided alone, from what is stored. */
+  commitFold({ steps, transition, memory }: Fold): Effect.Effect<ReadonlyArray<Answer> | null, Unavailable, Services> {
+    const { address } = this
+    const { base } = transition
+    return Effect.flatMap(this.#submit(transition), (verdict) => {
+      if (verdict._tag !== "Won") {
+        this.forget()
+        return Effect.as(report({ type: "actor.unfolded", address, messages: steps.length, verdict: verdict._tag }), null)
+      }
+      this.#memory = { ...memory, epoch: verdict.epoch }
+      this.isBehind = false
+      const decisions = steps.map(({ decision }) => decision)
+      const reports = Effect.forEach(
+        steps,
+        ({ delivery, decision: { taken } }, index) =>
+          report({ type: "actor.stepped", address, rev: base + index + 1, event: delivery.event.type, taken }),
+        { discard: true }
+      )
+      const told = decisions.flatMap(({ notices }, index) => feedEventsOf(address, base + index + 1, verdict.atMs, notices))
+      return Effect.andThen(reports, tell(address, told)).pipe(
+        Effect.map(() => {
+          // What stands beside it is what the last state wants; what was asked for is what all of them did.
+          const timers = new Map(decisions.flatMap((decision) => [...decision.timers]))
+          const commands = decisions.flatMap((decision) => decision.commands)
+          this.#onSettled(memory.snapshot!, { ...decisions.at(-1)!, commands, timers })
+          return steps.map((_, index): Answer => ({ rev: base + index + 1, duplicate: false }))
+        })
+      )
+    })
+  }
+
   #decideOn(memory: Memory, delivery: Delivery, racesLost: number): Deciding {
     const { event, timer, ifRev } = delivery
     if (memory.snapshot === null && event.type !== "create") return this.#absent
@@ -102,7 +141,8 @@ export class Activation<R> {
   }
 
   #commit(memory: Memory, delivery: Delivery, decision: Decision, racesLost: number, wasRejected = false): Deciding {
-    return Effect.flatMap(this.#submit(memory, decision, delivery), (verdict) => {
+    const transition = transitionOf(this.#definition, this.address, memory, decision, delivery)
+    return Effect.flatMap(this.#submit(transition), (verdict) => {
       switch (verdict._tag) {
         case "Won":
           return this.#settle(memory, decision, delivery, verdict)
@@ -143,8 +183,7 @@ export class Activation<R> {
     return state === null ? decision : { ...decision, notices: [...decision.notices, state] }
   }
 
-  #submit(memory: Memory, decision: Decision, delivery: Delivery): Effect.Effect<Verdict | Unstorable, Unavailable, Committer> {
-    const transition = transitionOf(this.#definition, this.address, memory, decision, delivery)
+  #submit(transition: Transition): Effect.Effect<Verdict | Unstorable, Unavailable, Committer> {
     return Committer.use((committer) => committer.submit(transition)).pipe(
       Effect.catch(({ reason, message }: CommitFailed) => {
         // Whatever was or was not written is read again before the next word.
@@ -160,16 +199,10 @@ export class Activation<R> {
     const { rev, epoch, atMs } = won
     const { address } = this
     const { snapshot, taken, notices } = decision
-    const { timers } = memory
-    if (delivery.timer !== undefined) timers.delete(delivery.timer.id)
-    for (const [id, timer] of decision.timers) {
-      if (timer === null) timers.delete(id)
-      else timers.set(id, rev)
-    }
-    this.#memory = { rev, epoch, owned: true, snapshot, timers }
+    this.#memory = remembered(memory, delivery, decision, rev, epoch)
     this.isBehind = false
     return report({ type: "actor.stepped", address, rev, event: delivery.event.type, taken }).pipe(
-      Effect.andThen(tell(address, rev, atMs, notices)),
+      Effect.andThen(tell(address, feedEventsOf(address, rev, atMs, notices))),
       Effect.map((): Answer => {
         this.#onSettled(snapshot, decision)
         return { rev, duplicate: false }
@@ -215,7 +248,7 @@ export class Activation<R> {
       const memory = { rev: stored.rev, epoch: stored.epoch, owned: false, snapshot: null, timers: new Map(stored.timers) }
       const event = { type: "upgraded", from: stored.machineVersion, to: version }
       const delivery = { id: `upgrade:${version}`, event, by: null }
-      const verdict = yield* this.#submit(memory, upgraded.success, delivery)
+      const verdict = yield* this.#submit(transitionOf(this.#definition, this.address, memory, upgraded.success, delivery))
       if (verdict._tag === "Won") yield* this.#settle(memory, upgraded.success, delivery, verdict)
       // Another host upgraded it, or wrote for it.
       return (

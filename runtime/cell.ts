@@ -1,6 +1,8 @@
 /**
  * One actor in memory. Its loop: take, decide (step, commit, tell: activation.ts), answer. Read this first.
  *
+ * What waits behind a message is decided with it, as far as it folds into one commit (fold.ts); the promises are the same.
+ *
  *   M1  A message is answered only after its commit, and a repeat as the first was.
  *   M2  Nothing is told or run before its commit: a crash may repeat work, never invent it.
  *   M3  A request that the state does not take is refused before any acknowledgement, and leaves no trace.
@@ -12,7 +14,8 @@ import { type Cause, Effect } from "effect"
 import { Activation, type OnSettled } from "./activation.ts"
 import type { ActorDefinition } from "./actor.ts"
 import type { Address } from "./address.ts"
-import { commitRetryMs } from "./limits.ts"
+import type { Fold } from "./fold.ts"
+import { commitRetryMs, foldedMax } from "./limits.ts"
 import { Mailbox } from "./mailbox.ts"
 import { type Answer, type AskError, Crashed, Unavailable } from "./router.ts"
 import type { Delivery } from "./transition.ts"
@@ -28,6 +31,8 @@ export class Cell<R> {
   readonly #mailbox = new Mailbox<Envelope | null>()
   #looksAgain = false
   #isDoubted = false
+  /** So many more are decided alone: together the journal did not take them. */
+  #apart = 0
   #closed: AskError | null = null
   /** What is being handled, for the record should it be poison. */
   current: Delivery | null = null
@@ -109,24 +114,66 @@ export class Cell<R> {
       return Effect.void
     }
     this.current = envelope.delivery
+    const fold = this.#fold(envelope)
+    return fold === null ? this.#handleAlone(envelope) : this.#handleTogether(envelope, fold)
+  }
+
+  #fold({ delivery }: Envelope): Fold | null {
+    if (this.#apart > 0) {
+      this.#apart -= 1
+      return null
+    }
+    if (this.#mailbox.size === 0 || this.#isDoubted) return null
+    const behind = this.#mailbox.waiting.slice(0, foldedMax - 1)
+    return this.#activation.fold([delivery, ...behind.map((envelope) => envelope?.delivery ?? null)])
+  }
+
+  #handleAlone(envelope: Envelope) {
     return this.#activation.decide(envelope.delivery).pipe(
       Effect.matchCauseEffect({
-        onSuccess: (answer) => Effect.sync(() => this.#answer(envelope, Effect.succeed(answer))),
-        onFailure: (cause) => {
-          const failure = cause.reasons.find((reason) => reason._tag === "Fail")
-          if (failure !== undefined) return Effect.sync(() => this.#answer(envelope, Effect.fail(failure.error)))
-          const message = "the actor crashed on this message; it was not written"
-          return Effect.andThen(
-            Effect.sync(() => envelope.resume(Effect.fail(new Crashed({ message })))),
-            Effect.failCause(cause as Cause.Cause<never>)
-          )
-        }
+        onSuccess: (answer) => Effect.sync(() => this.#answer([envelope], () => Effect.succeed(answer))),
+        onFailure: (cause) => this.#failed([envelope], cause)
       })
     )
   }
 
-  #answer(envelope: Envelope, answer: Effect.Effect<Answer, AskError>): void {
+  #handleTogether(first: Envelope, fold: Fold) {
+    const behind = this.#mailbox.takeNow(fold.steps.length - 1) as ReadonlyArray<Envelope>
+    const all = [first, ...behind]
+    return this.#activation.commitFold(fold).pipe(
+      Effect.matchCauseEffect({
+        onSuccess: (answers) => {
+          if (answers === null) return this.#takeApart(first, behind)
+          return Effect.sync(() => this.#answer(all, (index) => Effect.succeed(answers[index]!)))
+        },
+        onFailure: (cause) => this.#failed(all, cause)
+      })
+    )
+  }
+
+  #takeApart(first: Envelope, behind: ReadonlyArray<Envelope>) {
+    const closed = this.#closed
+    if (closed === null) {
+      this.#apart = behind.length
+      this.#mailbox.putBack(behind)
+    } else for (const { resume } of behind) resume(Effect.fail(closed))
+    return this.#handleAlone(first)
+  }
+
+  #failed(envelopes: ReadonlyArray<Envelope>, cause: Cause.Cause<AskError>) {
+    const failure = cause.reasons.find((reason) => reason._tag === "Fail")
+    if (failure !== undefined) return Effect.sync(() => this.#answer(envelopes, () => Effect.fail(failure.error)))
+    const crashed = Effect.fail(new Crashed({ message: "the actor crashed on this message; it was not written" }))
+    return Effect.andThen(
+      Effect.sync(() => {
+        for (const { resume } of envelopes) resume(crashed)
+      }),
+      Effect.failCause(cause as Cause.Cause<never>)
+    )
+  }
+
+  #answer(envelopes: ReadonlyArray<Envelope>, answerTo: (index: number) => Effect.Effect<Answer, AskError>): void {
     this.current = null
-    envelope.resume(answer)
+    for (const [index, { resume }] of envelopes.entries()) resume(answerTo(index))
   }
 }

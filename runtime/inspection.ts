@@ -13,6 +13,8 @@ export type Inspection =
       readonly taken: ReadonlyArray<string>
     }
   | { readonly type: "actor.refused"; readonly address: Address; readonly event: string }
+  /** What was decided together was not taken together, and is decided one by one. */
+  | { readonly type: "actor.unfolded"; readonly address: Address; readonly messages: number; readonly verdict: string }
   | { readonly type: "actor.duplicate"; readonly address: Address; readonly messageId: string }
   | { readonly type: "actor.fenced"; readonly address: Address; readonly rev: number }
   | { readonly type: "child.crashed"; readonly home: string; readonly child: string; readonly reason: string }

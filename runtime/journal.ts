@@ -2,7 +2,8 @@
  * Port: where actors are remembered. Two adapters, adapters/postgres/journal.ts and adapters/memory/journal.ts, pass the one suite
  * test/contract/journal.ts.
  *
- *   J1  A commit is all of it or none: revision, journal row, commands, timers, records, the completed command.
+ *   J1  A commit is all of it or none: revision, journal rows, commands, timers, records, completed commands; also where several
+ *       steps of one actor are folded into it.
  *   J2  Revisions of an actor have no gaps. The compare-and-set is on revision and epoch; whoever loses it is fenced.
  *   J3  One message id is journaled once per actor; a repeat answers `duplicate` with the revision of the first.
  *   J4  A batch holds an actor at most once. A bad row fails the statement; the committer halves until it stands alone.
@@ -74,16 +75,8 @@ export interface Completion {
   readonly claim: string
 }
 
-/** One step of one actor, ready to be remembered. */
-export interface Transition {
-  readonly address: Address
-  readonly machineVersion: number
-  /** Revision before this step; 0 creates the actor. */
-  readonly base: number
-  /** Epoch that the writer read or holds. */
-  readonly epoch: number
-  /** True on the first commit after an activation: raises the epoch by one, which fences every earlier owner. */
-  readonly takesEpoch: boolean
+/** What one message did: one row of the journal, and all that goes with it. */
+export interface Step {
   readonly messageId: string
   readonly event: unknown
   /** Transitions the machine took, as `source -event-> target`; empty: the fact was not accepted in this state. */
@@ -93,10 +86,6 @@ export interface Transition {
   readonly by: string | null
   /** Message or command that led here. */
   readonly cause: string | null
-  readonly status: string
-  readonly snapshot: unknown
-  /** The actor has standing work (a link to hold) and is activated again after a restart of its host. */
-  readonly resident: boolean
   readonly completes: Completion | null
   readonly commands: ReadonlyArray<CommandRequest>
   /** By timer id; null cancels. The last word of a step wins, so an id stands here once. */
@@ -104,8 +93,37 @@ export interface Transition {
   readonly records: ReadonlyArray<RecordWrite>
 }
 
+/** One step of one actor, ready to be remembered, and how the actor then stands. */
+export interface Transition extends Step {
+  readonly address: Address
+  readonly machineVersion: number
+  /** Revision before this; 0 creates the actor. */
+  readonly base: number
+  /** Epoch that the writer read or holds. */
+  readonly epoch: number
+  /** True on the first commit after an activation: raises the epoch by one, which fences every earlier owner. */
+  readonly takesEpoch: boolean
+  readonly status: string
+  readonly snapshot: unknown
+  /** The actor has standing work (a link to hold) and is activated again after a restart of its host. */
+  readonly resident: boolean
+  /**
+   * Steps that came before this one and are written with it: revisions `base + 1` and on, this one the last. No two of them have a
+   * message or a claim in common. Should any be a duplicate or be rejected, nothing of the transition is written.
+   */
+  readonly earlier: ReadonlyArray<Step>
+}
+
+/** Revision that a transition leads to. */
+export const revOf = ({ base, earlier }: Transition): number => base + earlier.length + 1
+
+/** All its steps, each with its revision. */
+export const stepsOf = (transition: Transition): ReadonlyArray<readonly [rev: number, step: Step]> =>
+  [...transition.earlier, transition].map((step, index) => [transition.base + index + 1, step])
+
 export type Verdict =
   | { readonly _tag: "Won"; readonly rev: number; readonly epoch: number; readonly atMs: number }
+  /** A message of it was journaled before. Its command is settled, if it came alone. */
   | { readonly _tag: "Duplicate"; readonly rev: number }
   /** Another owner wrote: what is stored now, or null if there is no such actor. */
   | { readonly _tag: "Fenced"; readonly rev: number | null; readonly epoch: number | null }

@@ -5,6 +5,8 @@ export const mailboxMessagesMax = 64
 /** Transitions in one statement: 64 on 4 connections measured best; larger batches wait longer than they save. */
 export const batchTransitionsMax = 64
 export const batchesInFlightMax = 4
+/** Messages of one actor in one commit: a full mailbox is 4 commits instead of 64, and a full batch a thousand rows that others wait for. */
+export const foldedMax = 16
 /** Transitions in flight that an organisation may have beside others, however little those ask: a thousand commits per second and more. */
 export const turnsMin = 4
 /** Tries of one batch whose commit is unknown, with a pause between, before its callers are told. */

@@ -23,6 +23,21 @@ export class Mailbox<A> {
     return true
   }
 
+  /** What waits, oldest first. */
+  get waiting(): ReadonlyArray<A> {
+    return this.#waiting
+  }
+
+  /** Takes so many of those that wait. */
+  takeNow(count: number): ReadonlyArray<A> {
+    return this.#waiting.splice(0, count)
+  }
+
+  /** What was taken and not handled waits again, before all others. The reader is whoever gives it back. */
+  putBack(messages: ReadonlyArray<A>): void {
+    this.#waiting.unshift(...messages)
+  }
+
   /** Takes all that waits. */
   clear(): ReadonlyArray<A> {
     const waiting = this.#waiting

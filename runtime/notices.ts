@@ -11,7 +11,7 @@ import { Journal, type Notice } from "./journal.ts"
 const noticesPerRevMax = 1_000
 const rowsRead = 200
 
-const feedEventsOf = (address: Address, rev: number, atMs: number, notices: ReadonlyArray<Notice>): Array<FeedEvent> =>
+export const feedEventsOf = (address: Address, rev: number, atMs: number, notices: ReadonlyArray<Notice>): Array<FeedEvent> =>
   notices.map(({ kind, body }, index) => ({
     source: nameOf(address),
     sourceSeq: rev * noticesPerRevMax + index,
@@ -25,10 +25,8 @@ const feedEventsOf = (address: Address, rev: number, atMs: number, notices: Read
 
 const homeOf = ({ org, home }: Address) => ({ org, id: home })
 
-export const tell = (address: Address, rev: number, atMs: number, notices: ReadonlyArray<Notice>) =>
-  notices.length === 0
-    ? Effect.void
-    : Feeds.use((feeds) => feeds.tell(homeOf(address), feedEventsOf(address, rev, atMs, notices)))
+export const tell = (address: Address, events: ReadonlyArray<FeedEvent>) =>
+  events.length === 0 ? Effect.void : Feeds.use((feeds) => feeds.tell(homeOf(address), events))
 
 /** Tells again what the feed may lack of an actor that stands at `rev`. */
 export const tellAgain = Effect.fnUntraced(function* (address: Address, rev: number) {

@@ -54,6 +54,7 @@ export const transitionOf = <R>(
     base: memory.rev,
     epoch: memory.epoch,
     takesEpoch: !memory.owned,
+    earlier: [],
     messageId: delivery.id,
     event: delivery.event,
     taken: decision.taken,
@@ -68,4 +69,20 @@ export const transitionOf = <R>(
     timers,
     records: isListed ? decision.records : [...decision.records, { type: "project", row }]
   }
+}
+
+/** What is remembered once a decision is written; the timers of before are changed in place. */
+export const remembered = (
+  { timers }: Memory,
+  { timer: fired }: Delivery,
+  decision: Decision,
+  rev: number,
+  epoch: number
+): Memory => {
+  if (fired !== undefined) timers.delete(fired.id)
+  for (const [id, timer] of decision.timers) {
+    if (timer === null) timers.delete(id)
+    else timers.set(id, rev)
+  }
+  return { rev, epoch, owned: true, snapshot: decision.snapshot, timers }
 }

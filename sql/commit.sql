@@ -1,8 +1,9 @@
 -- commit.sql
 -- Writes a batch of transitions, one per actor, and answers with a verdict on each. $1 is a JSON array of rows as
 -- adapters/postgres/commit.ts makes them; a key that a transition claims or gives back stands in no other of the same batch.
+-- Of several steps folded into one transition the last is the row itself, those before it and what they settle are in `more`.
 --
---   a.repeated   the revision at which the message was journaled before (J3). No racer slips by: whatever journals a message
+--   a.repeated   the revision at which a message was journaled before (J3). No racer slips by: whatever journals a message
 --                raises the revision, and the compare-and-set of the other fails.
 --   a.held       the first claim that another actor holds, or the first budget or room that has no place: that transition is rejected
 --   won          transitions whose compare-and-set on revision and epoch held (J2); all that follows is done for them alone (J1)
@@ -13,19 +14,26 @@
 with
 clock as materialized (select proliferate.now_ms() as at),
 batch as (
-  select (x->0)::int4 as n, x->>1 as org, x->>2 as kind, x->>3 as id, x->>4 as home, (x->5)::int8 as base, (x->6)::int8 as epoch,
-    (x->7)::int8 as next_epoch, (x->8)::int4 as version, x->>9 as message, x->10 as event, x->11 as taken, x->12 as effects,
-    x->13 as notices, x->>14 as by, x->>15 as cause, x->>16 as status, x->17 as snapshot, (x->18)::boolean as resident,
-    x->>19 as completes, x->>20 as claim, x->21 as timers, x->22 as more
+  select (x->0)::int4 as n, x->>1 as org, x->>2 as kind, x->>3 as id, x->>4 as home, (x->5)::int8 as base, (x->6)::int8 as rev,
+    (x->7)::int8 as epoch, (x->8)::int8 as next_epoch, (x->9)::int4 as version, x->>10 as message, x->11 as event, x->12 as taken,
+    x->13 as effects, x->14 as notices, x->>15 as by, x->>16 as cause, x->>17 as status, x->18 as snapshot,
+    (x->19)::boolean as resident, x->>20 as completes, x->>21 as claim, x->22 as timers, x->23 as more
   from jsonb_array_elements($1::text::jsonb) as x
 ),
 a as materialized (
   select batch.*, clock.at,
-    (
+    coalesce((
       select j.rev from journal j
       where j.kind || '/' || j.id || '/' || j.message_id = batch.kind || '/' || batch.id || '/' || batch.message
         and j.org = batch.org
-    ) as repeated,
+    ), case when more ? 'earlier' then (
+      select s.rev from jsonb_array_elements(more->'earlier') as x cross join lateral (
+        select j.rev from journal j
+        where j.kind || '/' || j.id || '/' || j.message_id = batch.kind || '/' || batch.id || '/' || (x->>1)
+          and j.org = batch.org offset 0
+      ) as s
+      limit 1
+    ) end) as repeated,
     case when more is not null then coalesce((
       select jsonb_build_object('name', x->>0, 'key', x->>1, 'holder', h.holder)
       from jsonb_array_elements(more->'claims') as x cross join lateral (
@@ -38,7 +46,7 @@ a as materialized (
 ),
 updated as (
   update actors t
-  set rev = a.base + 1, epoch = a.next_epoch, machine_version = a.version, status = a.status, snapshot = a.snapshot,
+  set rev = a.rev, epoch = a.next_epoch, machine_version = a.version, status = a.status, snapshot = a.snapshot,
     resident = a.resident, updated_at = a.at
   from a
   where t.id = a.id and t.kind = a.kind and t.org = a.org and t.rev = a.base and t.epoch = a.epoch
@@ -47,7 +55,7 @@ updated as (
 ),
 created as (
   insert into actors (org, kind, id, home, rev, epoch, machine_version, status, snapshot, resident, updated_at)
-  select org, kind, id, home, 1, next_epoch, version, status, snapshot, resident, at
+  select org, kind, id, home, rev, next_epoch, version, status, snapshot, resident, at
   from a where base = 0 and repeated is null and held is null
   on conflict do nothing
   returning kind, id
@@ -59,22 +67,28 @@ won as materialized (
 ),
 journaled as (
   insert into journal (org, kind, id, rev, machine_version, message_id, event, taken, effects, notices, by, cause, at)
-  select org, kind, id, base + 1, version, message, event, taken, effects, notices, by, cause, at from won
+  select org, kind, id, rev, version, message, event, taken, effects, notices, by, cause, at from won
+  union all
+  select w.org, w.kind, w.id, (x->0)::int8, w.version, x->>1, x->2, x->3, x->4, x->5, x->>6, x->>7, w.at
+  from won w, jsonb_array_elements(w.more->'earlier') as x where w.more ? 'earlier'
+),
+reported as materialized (
+  select org, completes as key, claim from a where completes is not null and (repeated is not null or n in (select n from won))
+  union all
+  select w.org, x->>0, x->>1 from won w, jsonb_array_elements(w.more->'completes') as x where w.more ? 'completes'
 ),
 settled as (
   delete from commands c
-  where c.key = any (array(
-    select completes from a where completes is not null and (repeated is not null or n in (select n from won))
-  ))
-    and c.claimed_until > 0 and (c.org, c.key, c.attempt::text) in (select org, completes, claim from a)
+  where c.key = any (array(select key from reported))
+    and c.claimed_until > 0 and (c.org, c.key, c.attempt::text) in (select org, key, claim from reported)
 ),
 asked as (
   insert into commands (key, org, kind, id, rev, idx, name, params, due)
-  select w.kind || ':' || w.id || ':' || (w.base + 1) || ':' || (x->>0), w.org, w.kind, w.id, w.base + 1, (x->0)::int4, x->>1, x->2, w.at
+  select w.kind || ':' || w.id || ':' || (x->>0) || ':' || (x->>1), w.org, w.kind, w.id, (x->0)::int8, (x->1)::int4, x->>2, x->3, w.at
   from won w, jsonb_array_elements(w.more->'commands') as x where w.more is not null
 ),
 deadlines as materialized (
-  select w.org, w.kind, w.id, w.base + 1 as rev, x->>0 as timer, w.at + (x->>1)::int8 as due, x->2 as event
+  select w.org, w.kind, w.id, (x->3)::int8 as rev, x->>0 as timer, w.at + (x->>1)::int8 as due, x->2 as event
   from won w, jsonb_array_elements(w.timers) as x
 ),
 cancelled as (
@@ -111,7 +125,7 @@ projected as (
   insert into projections
     (org, kind, id, home, title, status, owner, configuration_id, archived, words, rev, created_at, updated_at)
   select org, kind, id, home, more->'project'->>0, more->'project'->>1, more->'project'->>2, more->'project'->>3,
-    (more->'project'->4)::boolean, more->'project'->>5, base + 1, at, at
+    (more->'project'->4)::boolean, more->'project'->>5, (more->'project'->6)::int8, at, at
   from won where more ? 'project'
   on conflict (org, kind, id) do update set title = excluded.title, status = excluded.status, owner = excluded.owner,
     configuration_id = excluded.configuration_id, archived = excluded.archived, words = excluded.words, rev = excluded.rev, updated_at = excluded.updated_at

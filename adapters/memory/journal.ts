@@ -13,6 +13,9 @@ import {
   Journal,
   JournalError,
   type JournalRow,
+  revOf,
+  type Step,
+  stepsOf,
   type Transition,
   type Verdict,
   type Versions
@@ -85,30 +88,52 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
     if (completion && claimed(completion)) commands.delete(completion.key)
   }
 
+  const remember = (row: ActorRow, rev: number, step: Step, machineVersion: number, nowMs: number): void => {
+    const { address } = row
+    const { messageId, event, taken, notices, by, cause, completes } = step
+    row.seen.set(messageId, rev)
+    const effects = step.commands.map((command) => command.name)
+    const entry: JournalRow = { rev, machineVersion, messageId, event, taken, effects, notices, by, cause, atMs: nowMs }
+    row.journal.push(json(entry))
+
+    complete(completes)
+    for (const [index, command] of step.commands.entries()) {
+      const key = `${address.kind}:${address.id}:${rev}:${index}`
+      const fresh = { dueMs: nowMs, attempt: 0, claimedUntilMs: 0, dead: false, deadAtMs: 0, error: null }
+      commands.set(key, { key, address, name: command.name, params: json(command.params), ...fresh })
+    }
+    for (const [timerId, timer] of step.timers) {
+      if (timer === null) row.timers.delete(timerId)
+      else row.timers.set(timerId, { rev, dueMs: nowMs + Math.ceil(timer.delayMs), event: json(timer.event) })
+    }
+  }
+
   const apply = (transition: Transition, nowMs: number): Verdict => {
-    const { address, base, messageId, records } = transition
+    const { address, base } = transition
     const name = nameOf(address)
     const actor = actorAt(address)
+    const steps = stepsOf(transition)
 
-    const first = actor?.seen.get(messageId)
+    const first = steps.map(([, { messageId }]) => actor?.seen.get(messageId)).find((seen) => seen !== undefined)
     if (first !== undefined) {
-      complete(transition.completes)
+      if (steps.length === 1) complete(transition.completes)
       return { _tag: "Duplicate", rev: first }
     }
     const isFree = base === 0 && !actors.has(name)
     if (!isFree && !(base > 0 && actor?.stored.rev === base && actor.stored.epoch === transition.epoch))
       return { _tag: "Fenced", rev: actor?.stored.rev ?? null, epoch: actor?.stored.epoch ?? null }
 
-    const { claim, release, project } = lastWords(records)
+    const records = steps.flatMap(([, step]) => step.records)
+    const { claim, release, project } = lastWords(steps)
     for (const record of claim) {
       const holder = claims.get(claimName(address.org, record))
       if (holder !== undefined && holder !== name)
         return { _tag: "Rejected", record: { name: record.name, key: record.key, holder } }
     }
-    const refused = refusal(state, transition, nowMs)
+    const refused = refusal(state, { address, records }, nowMs)
     if (refused !== null) return { _tag: "Rejected", record: refused }
 
-    const rev = base + 1
+    const rev = revOf(transition)
     const epoch = transition.epoch + (transition.takesEpoch ? 1 : 0)
     const stored = {
       rev,
@@ -123,39 +148,25 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
     row.stored = stored
     actors.set(name, row)
 
-    row.seen.set(messageId, rev)
-    const effects = transition.commands.map((command) => command.name)
-    const { event, taken, notices, by, cause } = transition
-    const { machineVersion } = transition
-    const entry: JournalRow = { rev, machineVersion, messageId, event, taken, effects, notices, by, cause, atMs: nowMs }
-    row.journal.push(json(entry))
-
-    complete(transition.completes)
-    for (const [index, command] of transition.commands.entries()) {
-      const key = `${address.kind}:${address.id}:${rev}:${index}`
-      const fresh = { dueMs: nowMs, attempt: 0, claimedUntilMs: 0, dead: false, deadAtMs: 0, error: null }
-      commands.set(key, { key, address, name: command.name, params: json(command.params), ...fresh })
-    }
-    for (const [timerId, timer] of transition.timers) {
-      if (timer === null) row.timers.delete(timerId)
-      else row.timers.set(timerId, { rev, dueMs: nowMs + Math.ceil(timer.delayMs), event: json(timer.event) })
-    }
+    for (const [at, step] of steps) remember(row, at, step, transition.machineVersion, nowMs)
     for (const record of claim) claims.set(claimName(address.org, record), name)
     for (const record of release) {
       const key = claimName(address.org, record)
       if (claims.get(key) === name) claims.delete(key)
     }
-    applyRecords(state, transition, nowMs)
+    applyRecords(state, { address, records }, nowMs)
     if (project) {
       const createdAtMs = projections.get(name)?.createdAtMs ?? nowMs
-      projections.set(name, { ...project.row, address, rev, createdAtMs, updatedAtMs: nowMs })
+      projections.set(name, { ...project.row, address, rev: project.rev, createdAtMs, updatedAtMs: nowMs })
     }
     return { _tag: "Won", rev, epoch, atMs: nowMs }
   }
 
   const commit = (batch: ReadonlyArray<Transition>, nowMs: number): ReadonlyArray<Verdict> => {
     assert(new Set(batch.map(({ address }) => nameOf(address))).size === batch.length, "J4: an actor stands in a batch once")
-    for (const { timers, ...rest } of batch) requireStorable([rest, ...timers])
+    for (const transition of batch) {
+      for (const [, { timers, ...rest }] of stepsOf(transition)) requireStorable([{ ...rest, earlier: [] }, ...timers])
+    }
     return batch.map((transition) => apply(transition, nowMs))
   }
 

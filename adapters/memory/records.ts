@@ -1,6 +1,6 @@
-/** What memory and `jsonb` must agree on, the last word of a step on each of its claims, and budgets and rooms as the journal keeps them. */
+/** What memory and `jsonb` must agree on, the last word of a transition on each of its claims, and budgets and rooms as the journal keeps them. */
 import { nameOf } from "../../runtime/address.ts"
-import type { RecordWrite, Transition, Verdict } from "../../runtime/journal.ts"
+import type { RecordWrite, stepsOf, Transition, Verdict } from "../../runtime/journal.ts"
 import type { BudgetRow, JournalState } from "./journal-state.ts"
 
 // `JSON.stringify` escapes exactly NUL and unpaired surrogates this way, and `jsonb` takes neither.
@@ -8,15 +8,18 @@ const refused = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
 
 export const isRefusedByJsonb = (json: string): boolean => refused.test(json)
 
-type Of<Type> = Extract<RecordWrite, { readonly type: Type }>
+/** With the revision that says it. */
+type Word = RecordWrite & { readonly rev: number }
+type Of<Type> = Extract<Word, { readonly type: Type }>
 
-/** A key that a step both claims and releases is what it said last. */
-export const lastWords = (records: ReadonlyArray<RecordWrite>) => {
-  const last = new Map<string, RecordWrite>()
-  for (const record of records) {
-    if (record.type === "project") last.set(record.type, record)
-    else if (record.type === "claim" || record.type === "release") last.set(`${record.name}/${record.key}`, record)
-  }
+/** A key that is both claimed and released is what was said last. */
+export const lastWords = (steps: ReturnType<typeof stepsOf>) => {
+  const last = new Map<string, Word>()
+  for (const [rev, { records }] of steps)
+    for (const record of records) {
+      if (record.type === "project") last.set(record.type, { ...record, rev })
+      else if (record.type === "claim" || record.type === "release") last.set(`${record.name}/${record.key}`, { ...record, rev })
+    }
   const words = [...last.values()]
   return {
     claim: words.filter((record): record is Of<"claim"> => record.type === "claim"),
@@ -34,7 +37,11 @@ const whyNot = (budget: BudgetRow | undefined, nowMs: number): string | null => 
 }
 
 /** The first record of a transition whose condition does not hold. */
-export const refusal = ({ budgets, rooms }: JournalState, { address, records }: Transition, nowMs: number): Refusal | null => {
+export const refusal = (
+  { budgets, rooms }: JournalState,
+  { address, records }: Pick<Transition, "address" | "records">,
+  nowMs: number
+): Refusal | null => {
   const lent = new Set<string>()
   for (const record of records) {
     switch (record.type) {
@@ -65,7 +72,11 @@ export const refusal = ({ budgets, rooms }: JournalState, { address, records }: 
   return null
 }
 
-export const applyRecords = ({ budgets, rooms }: JournalState, { address, records }: Transition, nowMs: number): void => {
+export const applyRecords = (
+  { budgets, rooms }: JournalState,
+  { address, records }: Pick<Transition, "address" | "records">,
+  nowMs: number
+): void => {
   const name = nameOf(address)
   for (const record of records) {
     switch (record.type) {

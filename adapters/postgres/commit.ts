@@ -8,7 +8,15 @@ import { join } from "node:path"
 import type postgres from "postgres"
 import { sessionWords } from "../../actors/ports/directory.ts"
 import { nameOf } from "../../runtime/address.ts"
-import type { Projection, RecordWrite, Transition, Verdict } from "../../runtime/journal.ts"
+import {
+  type Projection,
+  type RecordWrite,
+  revOf,
+  type Step,
+  stepsOf,
+  type Transition,
+  type Verdict
+} from "../../runtime/journal.ts"
 
 const statement = readFileSync(join(import.meta.dirname, "../../sql/commit.sql"), "utf8")
 
@@ -27,15 +35,18 @@ type PlaceWrite = Exclude<RecordWrite, ClaimWrite | { readonly type: "project" }
 
 const noClaims: ReadonlyArray<ClaimWrite> = []
 
-const claimWrites = ({ records }: Transition): ReadonlyArray<ClaimWrite> => {
-  const writes = records.filter((record) => record.type === "claim" || record.type === "release")
+const recordsOf = (transition: Transition): ReadonlyArray<RecordWrite> =>
+  stepsOf(transition).flatMap(([, { records }]) => records)
+
+const claimWrites = (transition: Transition): ReadonlyArray<ClaimWrite> => {
+  const writes = recordsOf(transition).filter((record) => record.type === "claim" || record.type === "release")
   if (writes.length === 0) return noClaims
   // Of a key that a step both claims and gives back, the last word counts.
   return [...new Map(writes.map((record) => [JSON.stringify([record.name, record.key]), record])).values()]
 }
 
-const placeWrites = ({ records }: Transition): ReadonlyArray<PlaceWrite> =>
-  records.filter((record) => record.type !== "project" && record.type !== "claim" && record.type !== "release")
+const placeWrites = (transition: Transition): ReadonlyArray<PlaceWrite> =>
+  recordsOf(transition).filter((record) => record.type !== "project" && record.type !== "claim" && record.type !== "release")
 
 /** As `proliferate.apply_records` takes it apart. */
 const placeOf = (record: PlaceWrite): ReadonlyArray<unknown> => {
@@ -59,39 +70,61 @@ const namesOf = (transition: Transition): ReadonlyArray<string> => [
   )
 ]
 
+type Steps = ReturnType<typeof stepsOf>
+
 const nextEpoch = ({ epoch, takesEpoch }: Transition): number => epoch + (takesEpoch ? 1 : 0)
 
 /** What few transitions have, and what costs the statement nothing where it is missing. */
-const more = (transition: Transition, claims: ReadonlyArray<ClaimWrite>): ReadonlyArray<unknown> => {
-  const { address, commands, records } = transition
-  if (commands.length === 0 && records.length === 0) return []
+const more = (transition: Transition, steps: Steps, claims: ReadonlyArray<ClaimWrite>): ReadonlyArray<unknown> => {
+  if (steps.length === 1 && transition.commands.length === 0 && transition.records.length === 0) return []
   const keysOf = (type: ClaimWrite["type"]) =>
     claims.flatMap((record) => (record.type === type ? [[record.name, record.key]] : []))
   const places = placeWrites(transition)
-  const project = transition.records.findLast((record) => record.type === "project")?.row
+  const project = steps
+    .flatMap(([rev, { records }]) => records.flatMap((record) => (record.type === "project" ? [[record.row, rev] as const] : [])))
+    .at(-1)
   return [
     {
-      commands: commands.map(({ name, params }, index) => [index, name, params]),
+      commands: steps.flatMap(([rev, { commands }]) => commands.map(({ name, params }, index) => [rev, index, name, params])),
       claims: keysOf("claim"),
       releases: keysOf("release"),
       ...(places.length > 0 && { records: places.map(placeOf) }),
-      ...(project && { project: rowOf(project, address.id) })
+      ...(project && { project: rowOf(...project, transition.address.id) }),
+      ...(steps.length > 1 && {
+        earlier: steps.slice(0, -1).map(([rev, step]) => [rev, ...journalRowOf(step)]),
+        completes: steps.flatMap(([, { completes }]) => (completes === null ? [] : [[completes.key, completes.claim]]))
+      })
     }
   ]
 }
 
-const rowOf = ({ title, status, owner, configurationId, archived }: Projection, id: string) => [
+const rowOf = ({ title, status, owner, configurationId, archived }: Projection, rev: number, id: string) => [
   title,
   status,
   owner,
   configurationId,
   archived,
-  sessionWords({ id, title }).join(" ")
+  sessionWords({ id, title }).join(" "),
+  rev
+]
+
+const journalRowOf = ({ messageId, event, taken, commands, notices, by, cause }: Step): ReadonlyArray<unknown> => [
+  messageId,
+  event,
+  taken,
+  commands.map(({ name }) => name),
+  notices,
+  by,
+  cause
 ]
 
 /** In the order in which the statement takes it apart. */
 const encode = (transition: Transition, n: number): ReadonlyArray<unknown> => {
-  const { address, commands, timers, completes } = transition
+  const { address, completes } = transition
+  const steps = stepsOf(transition)
+  // Those of a fold are settled if it is written, and not if a message of it is a repeat.
+  const settles = steps.length === 1 ? completes : null
+  const timers = new Map(steps.flatMap(([rev, step]) => [...step.timers].map(([id, timer]) => [id, [timer, rev]] as const)))
   return [
     n,
     address.org,
@@ -99,28 +132,23 @@ const encode = (transition: Transition, n: number): ReadonlyArray<unknown> => {
     address.id,
     address.home,
     transition.base,
+    revOf(transition),
     transition.epoch,
     nextEpoch(transition),
     transition.machineVersion,
-    transition.messageId,
-    transition.event,
-    transition.taken,
-    commands.map(({ name }) => name),
-    transition.notices,
-    transition.by,
-    transition.cause,
+    ...journalRowOf(transition),
     transition.status,
     transition.snapshot,
     transition.resident,
-    completes?.key ?? null,
-    completes?.claim ?? null,
-    [...timers].map(([timerId, timer]) => (timer ? [timerId, Math.ceil(timer.delayMs), timer.event] : [timerId, null, null])),
-    ...more(transition, claimWrites(transition))
+    settles?.key ?? null,
+    settles?.claim ?? null,
+    [...timers].map(([id, [timer, rev]]) => (timer ? [id, Math.ceil(timer.delayMs), timer.event, rev] : [id, null, null, rev])),
+    ...more(transition, steps, claimWrites(transition))
   ]
 }
 
 const verdictOf = (transition: Transition, { at, won, repeated, held, rev, epoch }: VerdictRow): Verdict => {
-  if (won) return { _tag: "Won", rev: transition.base + 1, epoch: nextEpoch(transition), atMs: at }
+  if (won) return { _tag: "Won", rev: revOf(transition), epoch: nextEpoch(transition), atMs: at }
   if (repeated !== null) return { _tag: "Duplicate", rev: repeated }
   return held ? { _tag: "Rejected", record: held } : { _tag: "Fenced", rev, epoch }
 }

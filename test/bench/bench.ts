@@ -18,6 +18,7 @@ import * as LocalCoordination from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
 import { benchActivation } from "./activation.ts"
+import { benchBurst } from "./burst.ts"
 import { counterActor } from "./counter.ts"
 import { benchAck, benchDurable } from "./durable.ts"
 import { benchFairness } from "./fairness.ts"
@@ -75,6 +76,7 @@ const benches: Readonly<Record<string, Rows>> = {
   ack: benchAck("bench").pipe(Effect.provide(runtime)),
   "durable transitions 300": durable(300),
   "durable transitions 3000": durable(3_000),
+  "burst of one session": benchBurst.pipe(Effect.provide(runtime)),
   fairness: benchFairness.pipe(Effect.provide(runtime)),
   "cold activation": benchActivation.pipe(Effect.provide(stored)),
   "idle session, 10000": benchIdle(10_000),

@@ -57,6 +57,7 @@ const transitionOf = (address: Address, rev: number): Transition => ({
   base: rev,
   epoch: rev === 0 ? 0 : 1,
   takesEpoch: rev === 0,
+  earlier: [],
   messageId: `bare:${rev}`,
   event: { type: "next" },
   taken: ["counter.even -next-> counter.odd"],

@@ -4,6 +4,7 @@ import type { Layer } from "effect"
 import { budgets } from "./journal/budgets.ts"
 import { claims } from "./journal/claims.ts"
 import { commits } from "./journal/commits.ts"
+import { folds } from "./journal/folds.ts"
 import { work } from "./journal/work.ts"
 import { type Services, stories } from "./journal/world.ts"
 
@@ -11,6 +12,7 @@ export const exerciseJournal = (name: string, world: Layer.Layer<Services, unkno
   layer(world)(`the journal in ${name}`, (it) => {
     const story = stories(it)
     commits(story)
+    folds(story)
     claims(story)
     budgets(story)
     work(story)

@@ -14,6 +14,7 @@ const transition = (id: string, changes: Partial<Transition> = {}): Transition =
   base: 0,
   epoch: 0,
   takesEpoch: true,
+  earlier: [],
   messageId: "create",
   event: { type: "create" },
   taken: [],

@@ -11,9 +11,9 @@ import type { SessionEvent } from "../../machines/session/events.ts"
 import { sessionMachine } from "../../machines/session.ts"
 import { type Address, nameOf } from "../../runtime/address.ts"
 import type { FeedEvent } from "../../runtime/feed.ts"
-import type { JournalRow, Transition } from "../../runtime/journal.ts"
+import { type JournalRow, type Step, stepsOf, type Transition } from "../../runtime/journal.ts"
 import type { Answer, Message } from "../../runtime/router.ts"
-import { restore } from "../../runtime/step.ts"
+import { restore, step } from "../../runtime/step.ts"
 import type { Played } from "../support/played.ts"
 import { keepsInvariants } from "../support/session-invariants.ts"
 
@@ -45,6 +45,8 @@ export class Laws {
   /** What a network delivers more than once: refused now, it may be taken by and by. */
   readonly #repeated = new Set<string>()
   commits = 0
+  /** Steps that needed no commit of their own. */
+  folded = 0
 
   /** The first promise that was broken. It may be noticed where the program under test would take it for a defect of its own. */
   broken: Violation | null = null
@@ -73,31 +75,44 @@ export class Laws {
     const row: JournalRow = JSON.parse(actor.journal.at(-1)!)
     if (row.messageId !== transition.messageId) return false
     this.commits += 1
+    const steps = stepsOf(transition)
+    this.folded += steps.length - 1
     this.#must(
-      actor.journal.length === known.rev + 1,
-      `J1: ${name} was written ${actor.journal.length - known.rev} times in a step`
+      actor.journal.length === known.rev + steps.length,
+      `J1: ${name} was written ${actor.journal.length - known.rev} times in ${steps.length} steps`
     )
-    this.#must(row.rev === known.rev + 1, `J2: ${name} was committed at revision ${row.rev} when it stood at ${known.rev}`)
     this.#must(actor.stored.rev === row.rev, `J2: ${name} stands at ${actor.stored.rev}, its journal at ${row.rev}`)
     const messages = this.#messages.get(name) ?? new Map<string, number>()
     this.#messages.set(name, messages)
-    this.#must(
-      !messages.has(row.messageId),
-      `J3: ${name} took ${row.messageId} at ${messages.get(row.messageId)} and again at ${row.rev}`
-    )
-    messages.set(row.messageId, row.rev)
-    this.#played.set(name, { rev: row.rev, at: this.#step(known.at, transition) })
+    let at = known.at
+    for (const [rev, one] of steps) {
+      const written: JournalRow = JSON.parse(actor.journal[rev - 1]!)
+      const { messageId } = written
+      this.#must(
+        written.rev === rev && rev > known.rev,
+        `J2: ${name} was committed at ${written.rev} when it stood at ${known.rev}`
+      )
+      this.#must(messageId === one.messageId, `J2: ${name} was to take ${one.messageId} at ${rev} and took ${messageId}`)
+      const firstRev = messages.get(messageId)
+      this.#must(firstRev === undefined, `J3: ${name} took ${messageId} at ${firstRev} and again at ${rev}`)
+      messages.set(messageId, rev)
+      if (transition.address.kind === "session") at = this.#step(name, at, one, rev === row.rev ? transition : null)
+    }
+    this.#played.set(name, { rev: row.rev, at })
     return true
   }
 
-  #step(before: Played | null, transition: Transition): Played | null {
-    const { address, notices, taken, commands, timers, records } = transition
-    if (address.kind !== "session") return null
-    const snapshot = restore(sessionMachine, JSON.parse(JSON.stringify(transition.snapshot)))
+  #step(whose: string, before: Played | null, transition: Step, whole: Transition | null): Played {
+    const { notices, taken, commands, timers, records } = transition
+    // Of those before the last nothing but their journal is stored: what the machine makes of them is what the last began from.
+    const snapshot =
+      whole === null
+        ? step(sessionMachine, before!.snapshot, transition.event as SessionEvent).snapshot
+        : restore(sessionMachine, JSON.parse(JSON.stringify(whole.snapshot)))
     const { sandboxId } = snapshot.context
     for (const [name, other] of this.#played)
-      if (sandboxId !== null && name !== nameOf(address))
-        this.#must(other.at?.context.sandboxId !== sandboxId, `I5: ${nameOf(address)} and ${name} both hold ${sandboxId}`)
+      if (sandboxId !== null && name !== whose)
+        this.#must(other.at?.context.sandboxId !== sandboxId, `I5: ${whose} and ${name} both hold ${sandboxId}`)
     const armed = new Map(before?.armed)
     for (const [id, timer] of timers) {
       if (timer === null) armed.delete(id)
@@ -113,7 +128,7 @@ export class Laws {
     }
     const after: Played = { snapshot, context: snapshot.context, armed, last, commands, notices }
     if (before === null) return after
-    const event = taken.some((step) => step.includes("-record.rejected->")) ? { type: "record.rejected" } : transition.event
+    const event = taken.some((way) => way.includes("-record.rejected->")) ? { type: "record.rejected" } : transition.event
     try {
       keepsInvariants(before, event as SessionEvent, after)
     } catch (failure) {

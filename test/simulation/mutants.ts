@@ -43,6 +43,20 @@ export const mutants: ReadonlyArray<Mutant> = [
     replace: "this.current = envelope.delivery\n    envelope.resume(Effect.succeed({ rev: 1, duplicate: false }))\n"
   },
   {
+    law: "J1",
+    name: "steps that are not taken together are taken to be",
+    file: "runtime/activation.ts",
+    find: 'if (verdict._tag !== "Won") {',
+    replace: 'if (verdict._tag === "Unstorable") {'
+  },
+  {
+    law: "S",
+    name: "what is decided together is not what it would be one after another",
+    file: "runtime/fold.ts",
+    find: "memory = remembered(memory, delivery, decision, memory.rev + 1, memory.epoch)",
+    replace: "memory = { ...memory, rev: memory.rev + 1 }"
+  },
+  {
     law: "G3",
     name: "what a crash kept from the feed is not told at the next activation",
     file: "runtime/notices.ts",

@@ -13,7 +13,7 @@ import { Coordination } from "../../runtime/coordination.ts"
 import { FeedStore } from "../../runtime/feed.ts"
 import type { Feeds } from "../../runtime/feeds.ts"
 import { type Inspection, Inspector } from "../../runtime/inspection.ts"
-import { Journal, type Transition } from "../../runtime/journal.ts"
+import { Journal, type Step, stepsOf, type Transition } from "../../runtime/journal.ts"
 import type { Table } from "../../runtime/local-coordination.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
@@ -51,7 +51,7 @@ export interface Surroundings {
   readonly network: Network
   readonly laws: Laws
   /** What the journal takes in no batch. */
-  readonly isPoison: (transition: Transition) => boolean
+  readonly isPoison: (step: Step & { readonly address: Address }) => boolean
   /** Whether a node that has come to this edge of a commit dies there. */
   readonly isEndedAt: (edge: Edge) => boolean
   readonly committed: (node: Node, batch: ReadonlyArray<Transition>) => void
@@ -131,10 +131,13 @@ export class Node {
     /** Messages that cannot be stored for so many more times; with 6 of them within a minute their actor is set aside. */
     const struck = new Map<string, number>()
     const isRefused = (batch: ReadonlyArray<Transition>): boolean => {
-      for (const { messageId } of batch)
+      const steps = batch.flatMap((transition) =>
+        stepsOf(transition).map(([, step]) => ({ ...step, address: transition.address }))
+      )
+      for (const { messageId } of steps)
         if (weather.strikesSeldom("journal.refused", messageId, 1)) struck.set(messageId, weather.between(1, 8))
-      const isBad = batch.some((transition) => struck.has(transition.messageId) || this.#around.isPoison(transition))
-      const [alone] = batch.length === 1 ? batch : []
+      const isBad = steps.some((step) => struck.has(step.messageId) || this.#around.isPoison(step))
+      const [alone] = steps.length === 1 ? steps : []
       const left = struck.get(alone?.messageId ?? "") ?? 0
       if (alone !== undefined && left > 1 && !weather.isCalm) struck.set(alone.messageId, left - 1)
       else if (alone !== undefined) struck.delete(alone.messageId)

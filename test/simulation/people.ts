@@ -1,5 +1,5 @@
 /**
- * People and what they do: ask things of a session at random, again under the same id when no answer came, sometimes although one
+ * People and what they do: ask things of a session at random, one or many at once, again under the same id when no answer came, sometimes although one
  * came; and watch its feed, resuming at their cursor wherever a node is up.
  */
 import { Effect } from "effect"
@@ -15,6 +15,8 @@ const patienceMs = 40_000
 const triesMax = 6
 /** Between a look and what it brings. */
 const readMs = 1_000
+/** More at once than one commit takes. */
+const burstMax = 24
 
 export const createEvent = (changes: { readonly attended?: boolean } = {}) => ({
   type: "create",
@@ -109,9 +111,9 @@ export class Person {
     while ((yield* this.ask(create)) === null && !weather.isCalm) yield* weather.pass(1_000, 10_000)
     while (!weather.isCalm) {
       yield* weather.pass(200, timeline.pick([1_000, 10_000, 60_000]))
-      const message = this.#request()
-      yield* this.ask(message)
-      if (timeline.chance(0.15)) yield* this.ask(message)
+      const messages = Array.from({ length: timeline.chance(0.2) ? 2 + timeline.below(burstMax) : 1 }, () => this.#request())
+      yield* Effect.forEach(messages, (message) => this.ask(message), { concurrency: "unbounded" })
+      if (timeline.chance(0.15)) yield* this.ask(timeline.pick(messages))
     }
   })
 }

@@ -9,6 +9,7 @@ export interface Outcome {
   readonly seed: number
   readonly steps: number
   readonly commits: number
+  readonly folded: number
   readonly crashes: number
   /** The promise that was broken, with the last lines of the trace; null: none. */
   readonly violation: { readonly law: string; readonly lines: ReadonlyArray<string> } | null
@@ -26,5 +27,5 @@ export const live = (seed: number, given = simulation(seed)): Outcome => {
     violation = { law, lines: given.trace.slice(-linesTold) }
   }
   const { steps, crashes } = given.counts
-  return { seed, steps, crashes, commits: given.laws.commits, violation }
+  return { seed, steps, crashes, commits: given.laws.commits, folded: given.laws.folded, violation }
 }

@@ -63,7 +63,7 @@ const workOf = ({ scenario, seed, seeds }: Options): ReadonlyArray<Work> => {
 }
 
 const simulateAll = async (given: Options, databases: How["databases"]) => {
-  const totals = { seeds: 0, steps: 0, violations: 0, commits: 0, crashes: 0, scenarios: [] as Array<string> }
+  const totals = { seeds: 0, steps: 0, violations: 0, commits: 0, folded: 0, crashes: 0, scenarios: [] as Array<string> }
   const how = { milder: given.milder, isShrunk: given.shrink, databases }
   await together(workOf(given), how, (done) => {
     if ("scenario" in done) {
@@ -71,10 +71,11 @@ const simulateAll = async (given: Options, databases: How["databases"]) => {
       if (done.violation !== null) say(`violated: ${done.scenario}: ${done.violation}`)
       if (done.violation !== null) totals.violations += 1
     } else {
-      const { steps, commits, crashes, violation } = done.outcome
+      const { steps, commits, folded, crashes, violation } = done.outcome
       totals.seeds += 1
       totals.steps += steps
       totals.commits += commits
+      totals.folded += folded
       totals.crashes += crashes
       if (violation !== null) totals.violations += 1
       tell(done.told, done.needs)
@@ -97,19 +98,19 @@ const main = async (): Promise<number> => {
   }
   const startedAtMs = Date.now()
   const totals = given.mutants
-    ? { seeds: 0, steps: 0, violations: 0, commits: 0, crashes: 0, scenarios: [] }
+    ? { seeds: 0, steps: 0, violations: 0, commits: 0, folded: 0, crashes: 0, scenarios: [] }
     : postgres
       ? await withDatabases((urls) => simulateAll(given, urls))
       : await simulateAll(given, null)
   const mutantsCaught = given.mutants ? await killMutants(say) : 0
   const all = { ...totals, mutantsCaught, mutants: given.mutants ? mutants.length : 0 }
   const seconds = ((Date.now() - startedAtMs) / 1_000).toFixed(1)
-  const { commits, crashes, violations } = totals
+  const { commits, folded, crashes, violations } = totals
   if (json) say(JSON.stringify(all))
   else if (given.mutants) say(`${mutantsCaught} of ${mutants.length} mutants were caught, ${seconds} s`)
   else
     say(
-      `${totals.scenarios.length} scenarios, ${totals.seeds} seeds${postgres ? " on PostgreSQL" : ""}: ${commits} commits, ${crashes} crashes, ${violations} violations, ${seconds} s`
+      `${totals.scenarios.length} scenarios, ${totals.seeds} seeds${postgres ? " on PostgreSQL" : ""}: ${commits} commits and ${folded} steps folded into them, ${crashes} crashes, ${violations} violations, ${seconds} s`
     )
   return violations === 0 && all.mutantsCaught === all.mutants ? 0 : 1
 }

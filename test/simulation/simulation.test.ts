@@ -21,9 +21,10 @@ describe("a stormy day of some sessions", () => {
     const outcomes = seeds.map((seed) => live(seed))
     for (const { seed, violation } of outcomes)
       assert.isNull(violation, `seed ${seed}: ${violation?.law}\n${violation?.lines.join("\n")}`)
-    const total = (of: "steps" | "commits" | "crashes") => outcomes.reduce((sum, outcome) => sum + outcome[of], 0)
+    const total = (of: "steps" | "commits" | "folded" | "crashes") => outcomes.reduce((sum, outcome) => sum + outcome[of], 0)
     // A storm that touches nothing proves nothing.
     assert.isAbove(total("commits"), 100 * seeds.length)
+    assert.isAbove(total("folded"), 10 * seeds.length)
     assert.isAbove(total("crashes"), seeds.length)
   })
 })

@@ -8,7 +8,7 @@ import { emptyJournal, type JournalState } from "../../adapters/memory/journal-s
 import type { Notes } from "../../adapters/memory/oversight.ts"
 import type { Address } from "../../runtime/address.ts"
 import type { Inspection } from "../../runtime/inspection.ts"
-import type { Transition } from "../../runtime/journal.ts"
+import { type Step, stepsOf, type Transition } from "../../runtime/journal.ts"
 import { Table } from "../../runtime/local-coordination.ts"
 import { Timeline } from "../support/timeline.ts"
 import { Laws, Violation } from "./laws.ts"
@@ -51,7 +51,7 @@ export class Simulation implements Surroundings {
   readonly counts = { steps: 0, crashes: 0, restMs: 0 }
   isEndedAt = (edge: Edge): boolean => this.weather.strikes(`crash.${edge}`)
   /** What the journal takes in no batch. */
-  isPoison: (transition: Transition) => boolean = () => false
+  isPoison: (step: Step & { readonly address: Address }) => boolean = () => false
   #nodes: Array<Node> = []
   #started = 0
   /** How many nodes had been started when one died last. */
@@ -106,16 +106,20 @@ export class Simulation implements Surroundings {
   }
 
   committed(node: Node, batch: ReadonlyArray<Transition>): void {
-    for (const { address, base, event, status, snapshot, commands } of this.laws.committed(batch)) {
-      const { type, sandboxId, reason, final, message } = event as Readonly<Record<string, string | undefined>>
-      // One wrong answer of a provider costs nobody a disk.
-      const gone =
-        type === "sandbox.gone" ? sandboxId : final && reason === "not-found" ? /sbx_\d+/.exec(message!)?.[0] : undefined
-      if (gone !== undefined && (this.world.sandboxes.get(gone)?.state ?? "gone") !== "gone")
-        this.laws.broken ??= new Violation(`R2: ${address.id} was told that ${gone} is gone, and it is there`)
+    for (const transition of this.laws.committed(batch)) {
+      const { address, status, snapshot } = transition
       const state = JSON.stringify((snapshot as { readonly value: unknown }).value)
-      const asks = commands.map(({ name }) => name).join(" ")
-      this.note(node.name, `${address.id} r${base + 1} ${type} -> ${state.startsWith('"') ? status : state} ${asks}`.trimEnd())
+      for (const [rev, step] of stepsOf(transition)) {
+        const { type, sandboxId, reason, final, message } = step.event as Readonly<Record<string, string | undefined>>
+        // One wrong answer of a provider costs nobody a disk.
+        const gone =
+          type === "sandbox.gone" ? sandboxId : final && reason === "not-found" ? /sbx_\d+/.exec(message!)?.[0] : undefined
+        if (gone !== undefined && (this.world.sandboxes.get(gone)?.state ?? "gone") !== "gone")
+          this.laws.broken ??= new Violation(`R2: ${address.id} was told that ${gone} is gone, and it is there`)
+        const came = step !== transition ? "with what follows" : state.startsWith('"') ? status : state
+        const asks = step.commands.map(({ name }) => name).join(" ")
+        this.note(node.name, `${address.id} r${rev} ${type} -> ${came} ${asks}`.trimEnd())
+      }
     }
   }
 

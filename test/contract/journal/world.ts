@@ -52,6 +52,7 @@ export const transition = (address: Address, base: number, rest: Partial<Transit
   base,
   epoch: base === 0 ? 0 : 1,
   takesEpoch: base === 0,
+  earlier: [],
   messageId: `message ${base + 1}`,
   event: { type: "next", n: base + 1 },
   taken: ["even -next-> odd"],
