@@ -1,6 +1,7 @@
 /** What a server is told by its environment. README.md has the table; a value that cannot be used is an error that names it. */
 import { resolve } from "node:path"
 import { Config, Option } from "effect"
+import { actionSettings } from "./services.ts"
 
 const optional = <A>(config: Config.Config<A>) => config.pipe(Config.option, Config.map(Option.getOrNull))
 
@@ -39,10 +40,7 @@ export const settings = Config.all({
     domain: Config.String("E2B_DOMAIN").pipe(Config.option, Config.map(Option.getOrUndefined)),
     template: Config.String("PROLIFERATE_E2B_TEMPLATE").pipe(Config.withDefault("base"))
   }),
-  /** Services that agents act on, where they are an organisation's own. */
-  actions: Config.all({
-    sentry: Config.all({ url: Config.String("PROLIFERATE_SENTRY_URL").pipe(Config.withDefault("https://sentry.io")) })
-  }),
+  actions: actionSettings,
   /** Insist on one way to isolate sandboxes; `unsafe`: do not. */
   isolation: Config.Literals(["bubblewrap", "util-linux", "unsafe"], "PROLIFERATE_ISOLATION").pipe(
     Config.option,

@@ -6,25 +6,16 @@
 import { Effect } from "effect"
 import { ActionError } from "../../actors/ports/actions.ts"
 import { redactText } from "../../actors/redaction.ts"
-import { WireFailure } from "./failure.ts"
+import { Declined, type Reading, WireFailure } from "./failure.ts"
 import * as limits from "./limits.ts"
 import { type Answer, makeTrace, makeWire, type Trace, type WireOptions } from "./wire.ts"
 
 type Reason = ActionError["reason"]
 
-/** What a service said with an answer, where its status does not tell all. */
-export interface Reading {
-  readonly reason?: Reason
-  readonly message?: string | undefined
-  readonly retryAfterMs?: number
-  /** The answer says that nothing was done, though its status does not. */
-  readonly refused?: boolean
-}
-
 export interface Service {
   readonly integration: string
   readonly displayName: string
-  readonly read: (answer: Answer, cause: unknown) => Reading
+  readonly read: (answer: Answer) => Reading
 }
 
 export interface CallOptions extends WireOptions {
@@ -68,18 +59,19 @@ const retryAfterOf = ({ headers }: Answer): number | null => {
 export const failureOf = (service: Service, trace: Trace, cause: unknown, secrets: ReadonlyArray<string>): ActionError => {
   if (cause instanceof ActionError) return cause
   const { answer, failure } = trace
-  const said = answer === null || failure !== null ? null : service.read(answer, cause)
+  const isAnswered = answer !== null && failure === null
+  const said = cause instanceof Declined && cause.reading !== null ? cause.reading : isAnswered ? service.read(answer) : null
   const sent = trace.sent && said?.refused !== true
   const reason =
     said?.reason ??
-    (answer !== null && failure === null
-      ? reasonOf(answer.status, sent)
+    (isAnswered
+      ? reasonOf(said?.failed === true ? 500 : answer.status, sent)
       : sent
         ? "unknown"
-        : cause instanceof WireFailure
+        : failure instanceof WireFailure || cause instanceof WireFailure
           ? "unreadable"
           : "unavailable")
-  const words = said?.message ?? failure ?? (cause instanceof Error ? cause.message : String(cause))
+  const words = said?.message ?? failure?.message ?? (cause instanceof Error ? cause.message : String(cause))
   const told = redactText(words.slice(0, 4 * limits.messageCharactersMax), secrets).slice(0, limits.messageCharactersMax)
   return new ActionError({
     reason,

@@ -1,9 +1,6 @@
 /** JSON over HTTP for services that have no client library worth its weight. */
 import { redactText } from "../../actors/redaction.ts"
-import { WireFailure } from "./failure.ts"
-
-/** The service answered, and not with what was asked for: its answer is in the trace. */
-export class Declined extends Error {}
+import { Declined, WireFailure } from "./failure.ts"
 
 export interface JsonRequest {
   readonly method?: "GET" | "POST" | "PUT" | "DELETE"

@@ -18,6 +18,8 @@ export interface Kind<Client> extends Service {
   /** Its client library, speaking through this `fetch` with this token. */
   readonly client: (token: string, fetch: typeof globalThis.fetch) => Promise<Client>
   readonly tokenOf: (secret: Secret) => Effect.Effect<string, ActionError>
+  /** Requests that may have an effect; all but GET, unless the service reads by other means. */
+  readonly counts?: (method: string, body: string) => boolean
   readonly whoAmI: (client: Client) => Promise<Account>
   readonly revoke: (secret: Secret) => Effect.Effect<void, ActionError>
 }
@@ -47,7 +49,7 @@ export const makeProvider = <Client>(kind: Kind<Client>): Provider => {
       const token = yield* kind.tokenOf(secret)
       const secrets = [...secretsOf(secret), token]
       const options = {
-        counts: (method: string) => !isRead && method !== "GET",
+        counts: (method: string, body: string) => !isRead && method !== "GET" && kind.counts?.(method, body) !== false,
         open: null,
         honoursKeys: isRead || spec?.honoursKeys === true,
         followsBare: spec?.isLog === true,

@@ -26,8 +26,8 @@ export interface Trace {
   sent: boolean
   /** The last answer. */
   answer: Answer | null
-  /** Why the last request failed, where it did. */
-  failure: string | null
+  /** Why the last request failed, where it did: libraries wrap it. */
+  failure: Error | null
 }
 
 export interface WireOptions {
@@ -35,6 +35,8 @@ export interface WireOptions {
   readonly counts: (method: string, body: string) => boolean
   /** Addresses of the host's own network are refused, but for these hosts and ports. null: the operator chose the address. */
   readonly open: ReadonlySet<string> | null
+  /** Statuses that mean that nothing was done, whatever words come with them. */
+  readonly refuses?: (status: number) => boolean
   /** What another origin has is fetched there, without what was meant for the first. */
   readonly followsBare?: boolean
   /** Of a text longer than an answer may be, the end is kept. */
@@ -73,7 +75,11 @@ export const makeWire = (trace: Trace, options: WireOptions, ended: AbortSignal)
       if (counts) trace.sent = true
     })
     trace.answer = answer
-    if (counts && (isRefusal(answer) || (answer.status >= 300 && answer.status < 400))) trace.sent = before
+    if (
+      counts &&
+      (isRefusal(answer) || options.refuses?.(answer.status) === true || (answer.status >= 300 && answer.status < 400))
+    )
+      trace.sent = before
 
     const location = answer.headers.get("location")
     if (answer.status < 300 || answer.status >= 400 || location === null) {
@@ -118,7 +124,7 @@ export const makeWire = (trace: Trace, options: WireOptions, ended: AbortSignal)
       const given = input instanceof Request ? input.url : input
       return await exchange(new URL(given), init ?? {}, 0)
     } catch (cause) {
-      trace.failure = cause instanceof Error ? cause.message : String(cause)
+      trace.failure = cause instanceof Error ? cause : new Error(String(cause))
       throw cause
     }
   }
@@ -154,7 +160,7 @@ const read = async (message: IncomingMessage, url: URL, keepsEnd: boolean) => {
       kept = limits.logTailBytes
     }
   }
-  if (!message.complete) throw new WireFailure(`${url.host} broke off its answer`)
+  if (!message.complete) throw new Error(`${url.host} broke off its answer`)
   return { answer: { status, headers, body: Buffer.concat(pieces) }, stream: null }
 }
 

@@ -49,6 +49,14 @@ const around = (inner: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
     )
   })).place
 
+/** Milliseconds of work, whatever else the machine does meanwhile. */
+const worked = (work: () => unknown) => {
+  const from = process.cpuUsage()
+  work()
+  const { user, system } = process.cpuUsage(from)
+  return (user + system) / 1_000
+}
+
 const isGone = (secret: string, value: unknown) => {
   const shown = JSON.stringify(displayed(value).value)
   for (const part of secret.split("\n").filter((line) => line.length > 8 && !line.startsWith("-----")))
@@ -184,13 +192,10 @@ describe("what is shown", () => {
       ["-----BEGIN", "-----BEGIN PRIVATE KEY-----".repeat(200_000)]
     ]
     for (const [what, value] of hostile) {
-      const from = performance.now()
-      displayed(value)
-      const tookMs = performance.now() - from
-      assert.ok(tookMs < 1_500, `${what} took ${tookMs} ms`)
+      const tookMs = worked(() => displayed(value))
+      assert.ok(tookMs < 2_500, `${what} took ${tookMs} ms`)
     }
-    const from = performance.now()
-    redactText(`${"eyJ-".repeat(100_000)}${"bearer ".repeat(100_000)}${"a".repeat(1_000_000)}`)
-    assert.ok(performance.now() - from < 2_000)
+    const text = `${"eyJ-".repeat(100_000)}${"bearer ".repeat(100_000)}${"a".repeat(1_000_000)}`
+    assert.ok(worked(() => redactText(text)) < 2_500)
   })
 })

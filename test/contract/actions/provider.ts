@@ -42,7 +42,8 @@ export const exerciseProvider = (name: string, makeWorld: () => ProviderWorld) =
       const service = yield* wire.service(world.answer)
       const provider = world.provider(service.url)
       const credential = Redacted.make(world.secret)
-      const run = ({ action, params }: ProviderWorld["read"]) => provider.execute({ action, params, key, credential })
+      const run = ({ action, params }: ProviderWorld["read"], as = key) =>
+        provider.execute({ action, params, key: as, credential })
       return { world, service, provider, credential, run }
     })
     const story = (title: string, play: (at: Effect.Success<typeof opened>) => Effect.Effect<void, ActionError>) =>
@@ -146,7 +147,7 @@ export const exerciseProvider = (name: string, makeWorld: () => ProviderWorld) =
         for (const said of world.says.rateLimited(2)) {
           service.troubles.push(wire.say(said))
           const before = world.effects()
-          yield* passing(run(world.write))
+          yield* passing(run(world.write, `${key}${before}`))
           assert.equal(world.effects(), before + 1)
         }
       })

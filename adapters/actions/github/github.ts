@@ -1,0 +1,102 @@
+/**
+ * GitHub through its own client library. Texts that are written carry an unseen mark of their call, by which they are found again.
+ * https://docs.github.com/rest
+ */
+import type { Octokit } from "@octokit/rest"
+import { Effect, Redacted } from "effect"
+import type { Account, Provider } from "../../../actors/ports/actions.ts"
+import type { Reading } from "../failure.ts"
+import { saidIn } from "../json.ts"
+import { askForm, makeOAuth, type OAuthClient } from "../oauth.ts"
+import { makeProvider, plainToken } from "../provider.ts"
+import type { Answer } from "../wire.ts"
+import { installationTokens } from "./app.ts"
+import { githubDangers } from "./dangers.ts"
+import { guide } from "./guide.ts"
+import { githubReads } from "./reads.ts"
+import { githubWrites } from "./writes.ts"
+
+export interface GithubOptions {
+  /** `https://api.github.com`; of an Enterprise server `https://host/api/v3`. */
+  readonly apiUrl: string
+  /** `https://github.com`, where people are sent. */
+  readonly url: string
+  readonly client: OAuthClient | null
+}
+
+/** Where GitHub does not say when: https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api */
+const pauseMs = 60_000
+
+/** GitHub asks for less by 403 as well as by 429, and says when in one of two headers. */
+export const readGithub = ({ status, headers, body }: Answer): Reading => {
+  const message = [saidIn(body, ["message"]), saidIn(body, ["errors"])].filter((words) => words !== undefined).join(": ")
+  const isSpent = headers.get("x-ratelimit-remaining") === "0"
+  const isLimited = status === 429 || (status === 403 && (isSpent || headers.has("retry-after") || /rate limit/i.test(message)))
+  if (!isLimited) return { message }
+  const resetAt = Number(headers.get("x-ratelimit-reset") ?? Number.NaN) * 1_000
+  const untilReset = isSpent && Number.isFinite(resetAt) ? Math.max(0, resetAt - Date.now()) : pauseMs
+  return { reason: "rate-limited", refused: true, message, ...(!headers.has("retry-after") && { retryAfterMs: untilReset }) }
+}
+
+const service = { integration: "github", displayName: "GitHub", read: readGithub }
+
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+const whoAmI = async (github: Octokit): Promise<Account> => {
+  const { data, headers } = await github.rest.users.getAuthenticated()
+  const scopes = headers["x-oauth-scopes"] ?? ""
+  return { account: data.login, scopes: scopes.split(/,\s*/).filter((scope) => scope !== "") }
+}
+
+/** An installation has no user: it is whose repositories it sees. */
+const whoseInstallation = async (github: Octokit): Promise<Account> => {
+  const { data } = await github.rest.apps.listReposAccessibleToInstallation({ per_page: 1 })
+  return { account: data.repositories[0]?.owner.login ?? "an installation without repositories", scopes: [] }
+}
+
+export const githubProvider = ({ apiUrl, url, client }: GithubOptions): Provider => {
+  const tokens = installationTokens(service, apiUrl)
+  const gone = (error: { readonly reason: string }) => ["needs-reauth", "not-found"].includes(error.reason)
+  return makeProvider<Octokit>({
+    ...service,
+    takes: client === null ? ["token", "app"] : ["token", "app", "oauth"],
+    guide,
+    // https://docs.github.com/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
+    oauth:
+      client === null
+        ? null
+        : makeOAuth({
+            ...service,
+            client,
+            authorizeUrl: `${url}/login/oauth/authorize`,
+            tokenUrl: `${url}/login/oauth/access_token`,
+            scopes: "repo workflow"
+          }),
+    specs: [...githubReads, ...githubWrites, ...githubDangers],
+    client: async (token, fetch) => {
+      const { Octokit } = await import("@octokit/rest")
+      return new Octokit({ auth: token, baseUrl: apiUrl, userAgent: "proliferate", log: silent, request: { fetch } })
+    },
+    tokenOf: (secret) => (secret.kind === "app" ? tokens.of(secret) : Effect.succeed(plainToken(secret))),
+    whoAmI: (github) =>
+      whoAmI(github).catch((cause) => {
+        if ((cause as { readonly status?: unknown }).status !== 403) throw cause
+        return whoseInstallation(github)
+      }),
+    revoke: (secret) => {
+      if (secret.kind === "app") return Effect.sync(() => void tokens.forget(secret))
+      if (secret.kind !== "oauth" || client === null) return Effect.void
+      const basic = Buffer.from(`${client.clientId}:${Redacted.value(client.clientSecret)}`).toString("base64")
+      const ask = askForm(service, [secret.accessToken, basic])(
+        `${apiUrl}/applications/${encodeURIComponent(client.clientId)}/token`,
+        {},
+        {
+          method: "DELETE",
+          headers: { authorization: `Basic ${basic}`, "content-type": "application/json" },
+          body: JSON.stringify({ access_token: secret.accessToken })
+        }
+      )
+      return Effect.asVoid(Effect.catchIf(ask, gone, () => Effect.void))
+    }
+  })
+}

@@ -1,0 +1,95 @@
+/**
+ * Slack through its own client library. A message carries the mark of its call in its metadata, by which it is found again.
+ * Slack says no with status 200 and `ok: false`. https://docs.slack.dev/apis/web-api/
+ */
+import { Effect } from "effect"
+import type { Provider } from "../../../actors/ports/actions.ts"
+import type { Reading } from "../failure.ts"
+import { askForm, makeOAuth, type OAuthClient } from "../oauth.ts"
+import { makeProvider, plainToken } from "../provider.ts"
+import type { Answer } from "../wire.ts"
+import { type SlackClient, slackActions, slackUser } from "./actions.ts"
+import { guide } from "./guide.ts"
+
+export interface SlackOptions {
+  /** `https://slack.com`. */
+  readonly url: string
+  readonly client: OAuthClient | null
+}
+
+/** What the actions need; the bot reads where it is a member. */
+const scopes = "chat:write,channels:read,groups:read,channels:history,groups:history,im:history,users:read,metadata.message:read"
+
+/** The words of https://docs.slack.dev/reference/methods/chat.postMessage#errors and of the methods beside it. */
+const reasons: ReadonlyArray<readonly [RegExp, Reading]> = [
+  [/^(invalid_auth|not_authed|token_expired|token_revoked|account_inactive|invalid_refresh_token)$/, { reason: "needs-reauth" }],
+  [/^(missing_scope|no_permission|access_denied|ekm_access_denied|not_in_channel|org_login_required)$/, { reason: "forbidden" }],
+  [/^(not_allowed_token_type|restricted_action|enterprise_is_restricted|team_access_not_granted)/, { reason: "forbidden" }],
+  [/_not_found$/, { reason: "not-found" }],
+  [/^(ratelimited|rate_limited|message_limit_exceeded)$/, { reason: "rate-limited" }]
+]
+const isFailure = /^(internal_error|fatal_error|request_timeout|service_unavailable|team_added_to_org|accesslimited)$/
+
+export const readSlack = ({ body }: Answer): Reading => {
+  try {
+    const { ok, error, needed, response_metadata: more } = JSON.parse(body.toString())
+    if (ok !== false || typeof error !== "string") return {}
+    const details = [
+      ...(needed === undefined ? [] : [`it needs ${needed}`]),
+      ...(Array.isArray(more?.messages) ? more.messages : [])
+    ]
+    const message = [error, ...details].join("; ")
+    if (isFailure.test(error)) return { failed: true, message }
+    const found = reasons.find(([words]) => words.test(error))?.[1]
+    return { ...(found ?? { reason: "invalid" }), refused: true, message }
+  } catch {
+    return {}
+  }
+}
+
+const service = { integration: "slack", displayName: "Slack", read: readSlack }
+
+export const slackProvider = ({ url, client }: SlackOptions): Provider =>
+  makeProvider<SlackClient>({
+    ...service,
+    takes: client === null ? ["token"] : ["token", "oauth"],
+    guide,
+    // https://docs.slack.dev/authentication/installing-with-oauth
+    oauth:
+      client === null
+        ? null
+        : makeOAuth({
+            ...service,
+            client,
+            authorizeUrl: `${url}/oauth/v2/authorize`,
+            tokenUrl: `${url}/api/oauth.v2.access`,
+            scopes
+          }),
+    specs: slackActions,
+    client: async (token, fetch) => {
+      const { WebClient, LogLevel } = await import("@slack/web-api")
+      return new WebClient(token, {
+        slackApiUrl: `${url}/api/`,
+        allowAbsoluteUrls: false,
+        fetch: (input, init) => fetch(input, init as RequestInit),
+        // Whether a call may be made again is decided elsewhere.
+        retryConfig: { retries: 0 },
+        rejectRateLimitedCalls: true,
+        logLevel: LogLevel.ERROR
+      })
+    },
+    tokenOf: (secret) => Effect.succeed(plainToken(secret)),
+    whoAmI: slackUser,
+    // https://docs.slack.dev/reference/methods/auth.revoke
+    revoke: (secret) => {
+      const token = plainToken(secret)
+      const ask = askForm(service, [token])(`${url}/api/auth.revoke`, {}, { headers: { authorization: `Bearer ${token}` } })
+      return Effect.asVoid(
+        Effect.catchIf(
+          ask,
+          ({ reason }) => reason === "needs-reauth",
+          () => Effect.void
+        )
+      )
+    }
+  })
