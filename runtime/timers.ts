@@ -1,17 +1,26 @@
 /**
  * Fires durable deadlines. They live in the journal and die with no process: what fell due while nobody ran is fired at the next
  * start, late but once. A due timer is a message with the id `timer:<timerId>:<rev>`; armed anew since, it is stale and ignored.
+ *
+ * One loop reads ahead, another fires what it has read when it is due: so a look that takes long makes no deadline late.
  */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { nameOf } from "./address.ts"
 import { Inspector } from "./inspection.ts"
 import { type DueTimer, Journal, type Versions } from "./journal.ts"
 import { timerAheadMs, timersReadMax } from "./limits.ts"
 import type { Deliver } from "./outbox.ts"
 import type { Delivery } from "./transition.ts"
-import type { Wakeup } from "./wakeup.ts"
+import { Wakeup } from "./wakeup.ts"
 
 type Due = DueTimer & { readonly inMs: number }
+
+interface Planned {
+  readonly timer: Due
+  readonly name: string
+  /** By the clock of this process. */
+  readonly atMs: number
+}
 
 export const deliveryOf = ({ timerId, rev, event }: DueTimer): Delivery => ({
   id: `timer:${timerId}:${rev}`,
@@ -20,8 +29,21 @@ export const deliveryOf = ({ timerId, rev, event }: DueTimer): Delivery => ({
   timer: { id: timerId, rev }
 })
 
+/** Deadlines armed within this time of each other are read by one look. */
+const looksApartMs = 10
+/** Read further ahead than until the next look, so that one which takes its time comes too late for none. */
+const readAheadMs = timerAheadMs + 250
 /** While more are due than one look shows, those that fired need a moment to leave the table. */
 const crowdedMs = 50
+
+const nameOfTimer = ({ address, timerId, rev }: DueTimer) => `${nameOf(address)}/${timerId}/${rev}`
+
+/** When to look again at the latest: of what is ahead a full look shows only a part. */
+const againMs = (shown: ReadonlyArray<{ readonly inMs: number }>): number => {
+  if (shown.length < timersReadMax) return timerAheadMs
+  const shownMs = shown.at(-1)!.inMs
+  return shownMs <= 0 ? crowdedMs : Math.max(looksApartMs, Math.min(timerAheadMs, shownMs / 2))
+}
 
 /** Runs for ever; one per process. Woken when a deadline nearer than the next look is armed. */
 export const runTimers = Effect.fnUntraced(function* (options: {
@@ -34,32 +56,49 @@ export const runTimers = Effect.fnUntraced(function* (options: {
   const { versions, deliver, wakeup, isOurs = () => true } = options
   const journal = yield* Journal
   const inspect = yield* Inspector
+  const replanned = new Wakeup()
+  /** What the last look has shown and was not fired yet, soonest first. */
+  let planned: ReadonlyArray<Planned> = []
   const firing = new Set<string>()
+  /** Fired and answered: gone from the table for every look that begins from now on. */
+  let settled: Array<string> = []
 
-  const nameOfTimer = (timer: Due) => `${nameOf(timer.address)}/${timer.timerId}/${timer.rev}`
-
-  const fire = (timer: Due) => {
-    const { address, timerId, inMs } = timer
-    const name = nameOfTimer(timer)
+  const fire = ({ timer, name, atMs }: Planned, nowMs: number) => {
     firing.add(name)
-    inspect({ type: "timer.fired", address, timerId, lateMs: -inMs })
+    inspect({ type: "timer.fired", address: timer.address, timerId: timer.timerId, lateMs: nowMs - atMs })
     return Effect.forkChild(
-      deliver(address, deliveryOf(timer)).pipe(
+      deliver(timer.address, deliveryOf(timer)).pipe(
         // It is still due, and fired again by a later look.
         Effect.catch(() => Effect.sleep(timerAheadMs)),
-        Effect.ensuring(Effect.sync(() => firing.delete(name)))
+        Effect.ensuring(Effect.sync(() => settled.push(name)))
       )
     )
   }
 
   const look = Effect.gen(function* () {
-    const timers: ReadonlyArray<Due> = yield* journal.dueTimers(timerAheadMs, timersReadMax, versions)
-    const due = timers.filter((timer) => timer.inMs <= 0 && isOurs(timer) && !firing.has(nameOfTimer(timer)))
-    yield* Effect.forEach(due, fire, { discard: true })
-    const next = timers.find(({ inMs }) => inMs > 0)?.inMs ?? timerAheadMs
-    yield* wakeup.within(Math.max(1, Math.ceil(timers.length === timersReadMax ? Math.min(next, crowdedMs) : next)))
+    for (const name of settled) firing.delete(name)
+    settled = []
+    const shown = yield* journal.dueTimers(readAheadMs, timersReadMax, versions)
+    const nowMs = yield* Clock.currentTimeMillis
+    planned = shown
+      .map((timer) => ({ timer, name: nameOfTimer(timer), atMs: nowMs + timer.inMs }))
+      .filter(({ name }) => !firing.has(name))
+    replanned.wake()
+    yield* Effect.sleep(looksApartMs)
+    yield* wakeup.within(againMs(shown) - looksApartMs)
   })
 
+  const fireDue = Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
+    const left = planned.findIndex(({ atMs }) => atMs > nowMs)
+    const due = left === -1 ? planned : planned.slice(0, left)
+    planned = left === -1 ? [] : planned.slice(left)
+    const ours = due.filter(({ timer, atMs }) => isOurs({ ...timer, inMs: atMs - nowMs }))
+    yield* Effect.forEach(ours, (one) => fire(one, nowMs), { discard: true })
+    yield* replanned.within(planned[0] === undefined ? timerAheadMs : Math.max(1, Math.ceil(planned[0].atMs - nowMs)))
+  })
+
+  yield* Effect.forkChild(Effect.forever(fireDue))
   yield* look.pipe(
     Effect.catchTag("JournalError", () => Effect.sleep(timerAheadMs)),
     Effect.forever

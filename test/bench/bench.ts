@@ -35,6 +35,7 @@ import { benchSandbox } from "./sandbox.ts"
 import { benchSessions } from "./sessions.ts"
 import { benchSnapshot } from "./snapshot.ts"
 import { benchStep } from "./step.ts"
+import { benchTimers } from "./timers.ts"
 
 const limitMs = 180_000
 const peersLimitMs = 1_800_000
@@ -88,6 +89,7 @@ const benches: Readonly<Record<string, Rows>> = {
   sandbox: benchSandbox,
   snapshot: benchSnapshot,
   outbox: benchOutbox(rounds, withPeers),
+  timers: benchTimers,
   "CLI --help": Effect.promise(benchHelp),
   ...(withPeers && {
     "sessions, 1 at once": benchSessions(1, rounds),

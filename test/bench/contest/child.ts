@@ -17,6 +17,8 @@ export type Figures = Readonly<Record<string, number>>
 export interface Contestant {
   readonly round: (input: unknown) => Promise<Figures>
   readonly end: () => Promise<void>
+  /** As `kill -9` does. */
+  readonly kill: () => void
 }
 
 /** Starts `file` of this folder. Its standard error is shown when it fails. */
@@ -65,6 +67,7 @@ export const contestant = async (file: string, input: unknown): Promise<Contesta
       const timer = setTimeout(() => child.kill("SIGKILL"), 10_000)
       await exited
       clearTimeout(timer)
-    }
+    },
+    kill: () => void child.kill("SIGKILL")
   }
 }
