@@ -37,7 +37,7 @@ import { benchSnapshot } from "./snapshot.ts"
 import { benchStep } from "./step.ts"
 import { benchTimers } from "./timers.ts"
 
-const limitMs = 180_000
+const limitMs = 300_000
 const peersLimitMs = 1_800_000
 const usage = "usage: npm run bench [-- [--json] [--peers] [--rounds N] [--only NAME…]]"
 
