@@ -13,6 +13,7 @@ import { Clock, Effect, Option, Stream } from "effect"
 import type { SessionFact } from "../machines/session/events.ts"
 import type { Voice } from "../runtime/actor.ts"
 import type { FeedEvent } from "../runtime/feed.ts"
+import { steadyMs } from "../runtime/steady.ts"
 import type { DaemonEvent } from "./ports/daemon.ts"
 import { DaemonError, Daemons } from "./ports/daemons.ts"
 import { Sandboxes } from "./ports/sandboxes.ts"
@@ -84,7 +85,7 @@ export const holdLink = Effect.fnUntraced(function* ({ sandboxId, boot }: LinkPa
 
   const connected = Effect.fnUntraced(function* (daemonId: string) {
     if (connectedAtMs !== null) return
-    connectedAtMs = yield* now
+    connectedAtMs = yield* steadyMs
     goneSinceMs = null
     if (told !== "connected") yield* tell({ type: "link.connected", sandboxId })
     told = "connected"
@@ -126,8 +127,8 @@ export const holdLink = Effect.fnUntraced(function* ({ sandboxId, boot }: LinkPa
       if (Option.isSome(status)) goneSinceMs = null
       return
     }
-    goneSinceMs ??= yield* now
-    if ((yield* now) - goneSinceMs >= surelyGoneMs) yield* tell({ type: "sandbox.gone", sandboxId })
+    goneSinceMs ??= yield* steadyMs
+    if ((yield* steadyMs) - goneSinceMs >= surelyGoneMs) yield* tell({ type: "sandbox.gone", sandboxId })
   })
 
   const stayInUse = Effect.gen(function* () {
@@ -141,7 +142,7 @@ export const holdLink = Effect.fnUntraced(function* ({ sandboxId, boot }: LinkPa
     connectedAtMs = null
     const { message } = yield* Effect.flip(hear)
     // One that broke at once is not dialled faster for having been there.
-    if (connectedAtMs !== null && (yield* now) - connectedAtMs >= redialMaxMs) pauseMs = redialMs
+    if (connectedAtMs !== null && (yield* steadyMs) - connectedAtMs >= redialMaxMs) pauseMs = redialMs
     yield* lookAfter(message)
     yield* Effect.sleep(pauseMs)
   }

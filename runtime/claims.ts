@@ -8,6 +8,7 @@ import { Clock, Effect, Exit, Fiber } from "effect"
 import type { Fact, NotYet } from "./actor.ts"
 import type { ClaimedCommand, Journal } from "./journal.ts"
 import { commandClaimMs, commandMs, commandRenewMs, completionsMax, outboxPollMs } from "./limits.ts"
+import { steadyMs } from "./steady.ts"
 import { Wakeup } from "./wakeup.ts"
 
 export type Found = Fact | NotYet | void
@@ -58,7 +59,7 @@ export class Claims {
   get renewing() {
     return Effect.gen({ self: this }, function* () {
       yield* Effect.sleep(commandRenewMs)
-      const nowMs = yield* Clock.currentTimeMillis
+      const nowMs = yield* steadyMs
       const all = [...this.#held]
       for (const held of all) if (nowMs - held.startedAtMs >= commandMs) yield* held.end("hung")
       if (all.length === 0) return
@@ -107,7 +108,7 @@ export class Held {
   /** What came of its hand; null if the claim was lost before anything did. */
   work<R>(hand: Effect.Effect<Found, never, R>): Effect.Effect<Exit.Exit<Found> | null, never, R> {
     return Effect.gen({ self: this }, function* () {
-      this.startedAtMs = yield* Clock.currentTimeMillis
+      this.startedAtMs = yield* steadyMs
       this.#hand = yield* Effect.forkChild(hand, { startImmediately: true })
       const exit = yield* Fiber.await(this.#hand)
       this.#hand = null

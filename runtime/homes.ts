@@ -5,7 +5,7 @@
  * A home with nothing to do and nothing standing leaves memory after five minutes; the next message brings it back from the
  * journal. One that is told to leave lets what is being handled commit first.
  */
-import { Clock, type Context, Effect, Schedule } from "effect"
+import { type Context, Effect, Schedule } from "effect"
 import { acceptsOf } from "./accepts.ts"
 import type { ActorDefinition } from "./actor.ts"
 import type { Address } from "./address.ts"
@@ -15,6 +15,7 @@ import { Journal, type JournalError } from "./journal.ts"
 import { drainMs, passivateAfterMs, passivateEveryMs, recentMs, timerAheadMs } from "./limits.ts"
 import type { Deliver } from "./outbox.ts"
 import { Absent, type Answer, type AskError, Unavailable, type View } from "./router.ts"
+import { steadyMs } from "./steady.ts"
 import { restore } from "./step.ts"
 import type { Delivery } from "./transition.ts"
 import { type Tree, treeOf } from "./tree.ts"
@@ -85,8 +86,8 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
     fork: Effect.runForkWith(services as Context.Context<never>),
     deliver: elsewhere ?? deliver,
     inspect,
-    onDecision: ({ commands, timers: armed }) => {
-      if (commands.length > 0) outbox.wake()
+    onDecision: ({ commands, timers: armed }, org) => {
+      if (commands.length > 0) outbox.wake(org)
       for (const timer of armed.values()) if (timer !== null && timer.delayMs < timerAheadMs) timers.wake()
     }
   }
@@ -169,7 +170,7 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
     look,
     stands: (address) => hosts.get(keyOf(address))?.stands(address) ?? false,
     tree: (org, home) =>
-      Effect.map(Clock.currentTimeMillis, (nowMs) => {
+      Effect.map(steadyMs, (nowMs) => {
         const ours = [...hosts.values()].filter((host) => host.org === org && (home === null || host.home === home))
         return treeOf(ours.map((host) => host.sight(nowMs)))
       }),

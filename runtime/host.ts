@@ -30,7 +30,7 @@ export interface Household<R> {
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly deliver: Deliver
   /** After each commit. */
-  readonly onDecision: (decision: Decision) => void
+  readonly onDecision: (decision: Decision, org: string) => void
   readonly inspect: (typeof Inspector)["Service"]
 }
 
@@ -126,7 +126,7 @@ export class Host<R> {
   }
 
   #settled(definition: ActorDefinition<R>, cell: Cell<R>, snapshot: AnyMachineSnapshot, decision: Decision | null): void {
-    if (decision !== null) this.#household.onDecision(decision)
+    if (decision !== null) this.#household.onDecision(decision, this.org)
     const all = definition.standing(snapshot)
     if (all.length === 0 && this.isBare && this.#givenUp.size === 0) return
     const prefix = `${nameOf(cell.address)}#`

@@ -156,6 +156,12 @@ export interface Quarantine {
 /** The newest version of its machine that a program knows, by kind of actor. A kind that is not named is known in all. */
 export type Versions = Readonly<Record<string, number>>
 
+/** How many each organisation may have; one that is not named, `each`. */
+export interface Shares {
+  readonly each: number
+  readonly of: Readonly<Record<string, number>>
+}
+
 export interface ClaimedCommand {
   readonly key: string
   readonly address: Address
@@ -217,12 +223,13 @@ export class Journal extends Context.Service<
 
     /**
      * Takes up to `limit` due commands for `claimMs`; skips quarantined actors, those stored by a newer version than `versions`
-     * says, and what others hold. Oldest due first.
+     * says, and what others hold. Organisations take turns, each gets its oldest due, and none more than its share.
      */
     readonly claim: (
       limit: number,
       claimMs: number,
-      versions?: Versions
+      versions?: Versions,
+      shares?: Shares
     ) => Effect.Effect<ReadonlyArray<ClaimedCommand>, JournalError>
     /** Makes every claim void at once, for a host that knows it is the only one and that the last one is dead. */
     readonly reclaim: Effect.Effect<void, JournalError>
@@ -236,8 +243,8 @@ export class Journal extends Context.Service<
     readonly bury: (completion: Completion, error: string) => Effect.Effect<void, JournalError>
 
     /**
-     * Timers due within `aheadMs`, soonest first, at most `limit`, each with the milliseconds until it is due (≤ 0: due). Skips the
-     * actors that `claim` skips.
+     * Timers due within `aheadMs`, soonest first, at most `limit`, each with the milliseconds until it is due (≤ 0: due). Where there
+     * are more, organisations take turns, each with its soonest. Skips the actors that `claim` skips.
      */
     readonly dueTimers: (
       aheadMs: number,

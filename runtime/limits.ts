@@ -15,10 +15,12 @@ export const commitRetryMs = 250
 /** A command claim, renewed three times in it while its run lives; what a dead host's commands wait before another takes them. */
 export const commandClaimMs = 10_000
 export const commandRenewMs = 3_000
-/** Hands at work at once in one process; each mostly waits for a provider. */
-export const commandsInFlightMax = 64
+/** Hands at work at once in one process; each mostly waits for a provider. One organisation alone has half of them. */
+export const commandsInFlightMax = 128
 /** Commands claimed beyond the hands that are free, if as many ended while the last claim was under way: short ones come in bulk. */
 export const commandsAheadMax = 512
+/** Claimed by one process and not begun, of all organisations. */
+export const commandsWaitingMax = 1_024
 /** Commands that ended with nothing to tell and wait to be completed, in one statement, before more are claimed. */
 export const completionsMax = 512
 /** Tries of a command whose hand crashed, 0.5 s apart and doubling. */

@@ -2,9 +2,10 @@
  * Coordination within one process: maps, no waiting. Several on one `Table` are as several servers would be, for tests and the
  * simulator; a process has one, and nobody else to tell.
  */
-import { Clock, Effect, Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { Coordination, type Entry, type Hear, type Topic, taken } from "./coordination.ts"
 import { bucketsLookedOverMin } from "./limits.ts"
+import { steadyMs } from "./steady.ts"
 
 interface Lasting extends Entry {
   readonly untilMs: number
@@ -49,7 +50,7 @@ export const localCoordination = (shared?: Table): Coordination["Service"] => {
     isShared: shared !== undefined,
 
     take: (key, rate) =>
-      Effect.map(Clock.currentTimeMillis, (nowMs) => {
+      Effect.map(steadyMs, (nowMs) => {
         const { fullAtMs, waitMs } = taken(table.fullAtMs.get(key) ?? 0, nowMs, rate)
         if (fullAtMs !== null) table.fullAtMs.set(key, fullAtMs)
         table.forgetFull(nowMs)
@@ -57,7 +58,7 @@ export const localCoordination = (shared?: Table): Coordination["Service"] => {
       }),
 
     enter: (room, { who, says }, forMs) =>
-      Effect.map(Clock.currentTimeMillis, (nowMs) => {
+      Effect.map(steadyMs, (nowMs) => {
         const all = table.rooms.get(room) ?? new Map<string, Lasting>()
         table.rooms.set(room, all)
         all.set(who, { who, says, untilMs: nowMs + forMs })
@@ -70,7 +71,7 @@ export const localCoordination = (shared?: Table): Coordination["Service"] => {
         if (all?.size === 0) table.rooms.delete(room)
       }),
 
-    present: (room) => Effect.map(Clock.currentTimeMillis, (nowMs) => inRoom(room, nowMs)),
+    present: (room) => Effect.map(steadyMs, (nowMs) => inRoom(room, nowMs)),
 
     publish: (topic, word) =>
       Effect.sync(() => {

@@ -8,23 +8,18 @@
  *   O3  A hand that crashes, or takes more than 10 min, is tried again, 5 times, 0.5 s apart and doubling; then its actor is told,
  *       and the command buried. One that cannot tell yet is asked again at the same pace, at least every 30 s.
  *   O4  Woken by the commit that asked; the poll every second is a safety net.
+ *   O5  Organisations share the hands and take turns (hands.ts): what one has piled up, and what hangs, keeps no other waiting.
  */
 import { Cause, Clock, Effect, Equal, Exit, Schedule } from "effect"
 import { type ActorDefinition, type Fact, NotYet } from "./actor.ts"
 import type { Address } from "./address.ts"
 import { Claims, type Found, Held } from "./claims.ts"
+import { Hands } from "./hands.ts"
 import { Inspector } from "./inspection.ts"
 import { type ClaimedCommand, Journal, type Versions } from "./journal.ts"
-import {
-  commandClaimMs,
-  commandRetryMaxMs,
-  commandRetryMs,
-  commandsAheadMax,
-  commandsInFlightMax,
-  commandTriesMax,
-  outboxPollMs
-} from "./limits.ts"
+import { commandClaimMs, commandRetryMaxMs, commandRetryMs, commandTriesMax, outboxPollMs } from "./limits.ts"
 import type { Answer, AskError } from "./router.ts"
+import { steadyMs } from "./steady.ts"
 import { reasonOf, storable } from "./text.ts"
 import type { Delivery } from "./transition.ts"
 import type { Wakeup } from "./wakeup.ts"
@@ -46,11 +41,11 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
   /** Crashes seen by this process, by key: tries that only could not tell yet are none. */
   const crashes = new Map<string, number>()
 
-  const done = ({ key }: ClaimedCommand) => {
+  const done = ({ key, address }: ClaimedCommand) => {
     crashes.delete(key)
     inspect({ type: "command.done", key })
     // Claiming may have waited for it.
-    wakeup.wake()
+    wakeup.wake(address.org)
   }
   const claims = new Claims(journal, done)
 
@@ -60,7 +55,7 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
   const giveBack = Effect.fnUntraced(function* (command: ClaimedCommand, tries: number, reason: string) {
     const delayMs = pauseMs(tries)
     yield* journal.retry(command, delayMs, reason)
-    dueAtMs = Math.min(dueAtMs, (yield* Clock.currentTimeMillis) + delayMs)
+    dueAtMs = Math.min(dueAtMs, (yield* steadyMs) + delayMs)
   })
 
   const again = (command: ClaimedCommand, reason: string) => {
@@ -128,46 +123,37 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
     if (ended !== null) yield* conclude(held, ended)
   })
 
-  /** Claimed, and begun as soon as a hand is free. Their claims are not renewed before: should all hands hang, others take them. */
-  const waiting: Array<Held> = []
-  let [atWork, endedSinceClaim] = [0, 0]
+  /** Begun as soon as a hand is free. Claims are not renewed before: should all hands hang, others take them. */
+  const hands = new Hands<Held>()
 
-  const worker = Effect.gen(function* () {
-    for (let held = waiting.shift(); held !== undefined; held = waiting.shift()) {
-      const { key } = held.command
-      yield* run(held).pipe(
-        // The claim runs out and the command is run again.
-        Effect.catchCause((cause) => Effect.logWarning("command", key, reasonOf(Cause.squash(cause))))
-      )
-      claims.letGo(held)
-      endedSinceClaim += 1
-      wakeup.wake()
-    }
-  }).pipe(
-    Effect.ensuring(
-      Effect.sync(() => {
-        atWork -= 1
-        wakeup.wake()
-      })
-    )
-  )
-
-  /** For every free hand, and as many ahead as ended while the last claim was under way: those wait about as long as a claim takes. */
-  const room = () =>
-    claims.isFull ? 0 : commandsInFlightMax - atWork + Math.min(endedSinceClaim, commandsAheadMax) - waiting.length
+  const worker = (first: Held) =>
+    Effect.gen(function* () {
+      for (let held: Held | undefined = first; held !== undefined; held = hands.begin()) {
+        const { key, address } = held.command
+        yield* run(held).pipe(
+          // The claim runs out and the command is run again.
+          Effect.catchCause((cause) => Effect.logWarning("command", key, reasonOf(Cause.squash(cause))))
+        )
+        claims.letGo(held)
+        hands.end(address.org)
+        wakeup.wake(address.org)
+      }
+    })
 
   const loop = Effect.gen(function* () {
-    const wanted = room()
-    endedSinceClaim = 0
     const claimedAtNanos = yield* Clock.monotonicTimeNanos
-    const claimed = wanted > 0 ? yield* journal.claim(wanted, commandClaimMs, versions) : []
-    for (const command of claimed) waiting.push(new Held(command, claimedAtNanos))
-    for (let more = Math.min(commandsInFlightMax - atWork, waiting.length); more > 0; more--) {
-      atWork += 1
-      yield* Effect.forkChild(worker)
-    }
-    if (claimed.length > 0 && room() > 0) return
-    const leftMs = dueAtMs - (yield* Clock.currentTimeMillis)
+    hands.drop((held) => Number(claimedAtNanos - held.claimedAtNanos) / 1e6 > commandClaimMs)
+    const names = wakeup.takeNames()
+    const { max, shares } = hands.room()
+    const shareOf = (org: string) => shares.of[org] ?? shares.each
+    // Woken for those alone who have all that they may have: they wait for their own hands. The poll, which is for nobody, looks.
+    const isVain = names !== null && names.size > 0 && [...names].every((org) => shareOf(org) === 0)
+    const claimed = max > 0 && !isVain && !claims.isFull ? yield* journal.claim(max, commandClaimMs, versions, shares) : []
+    for (const command of claimed) hands.push(command.address.org, new Held(command, claimedAtNanos))
+    for (let held = hands.begin(); held !== undefined; held = hands.begin()) yield* Effect.forkChild(worker(held))
+    // Cut short in the midst of several: there is more of them.
+    if (claimed.length === max && claimed.some(({ address }) => address.org !== claimed[0]!.address.org)) return
+    const leftMs = dueAtMs - (yield* steadyMs)
     if (leftMs <= 0) dueAtMs = Number.POSITIVE_INFINITY
     yield* wakeup.within(leftMs > 0 ? Math.min(leftMs, outboxPollMs) : outboxPollMs)
   })

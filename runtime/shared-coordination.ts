@@ -3,10 +3,11 @@
  * then this process answers by itself, and after one that failed for 2 s before the server is asked again (K1). So an outage
  * costs one request in 2 s half a second, and the others nothing.
  */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { type Coordination, CoordinationError, type CoordinationServer } from "./coordination.ts"
 import { coordinationAskMs, coordinationRestMs } from "./limits.ts"
 import { localCoordination } from "./local-coordination.ts"
+import { steadyMs } from "./steady.ts"
 
 export const sharedCoordination = (name: string, server: CoordinationServer): Coordination["Service"] => {
   const alone = localCoordination()
@@ -17,7 +18,7 @@ export const sharedCoordination = (name: string, server: CoordinationServer): Co
   const late = () => Effect.fail(new CoordinationError({ message: `no answer within ${coordinationAskMs} ms` }))
 
   const away = Effect.fnUntraced(function* ({ message }: CoordinationError) {
-    restsUntilMs = (yield* Clock.currentTimeMillis) + coordinationRestMs
+    restsUntilMs = (yield* steadyMs) + coordinationRestMs
     if (isAway) return
     isAway = true
     yield* Effect.logWarning(
@@ -33,7 +34,7 @@ export const sharedCoordination = (name: string, server: CoordinationServer): Co
   })
 
   const asked = <A>(question: Effect.Effect<A, CoordinationError>, otherwise: Effect.Effect<A>): Effect.Effect<A> =>
-    Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
+    Effect.flatMap(steadyMs, (nowMs) => {
       if (nowMs < restsUntilMs) return otherwise
       if (isAway) restsUntilMs = nowMs + coordinationAskMs
       return question.pipe(

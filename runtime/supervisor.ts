@@ -10,8 +10,9 @@
 import { Cause, Clock, Effect, Exit, Fiber } from "effect"
 import type { Inspection } from "./inspection.ts"
 import { restartPauseMaxMs, restartPauseMs, restartsMax, restartWindowMs } from "./limits.ts"
+import { steadyMs } from "./steady.ts"
 import { reasonOf } from "./text.ts"
-import type { ChildSight } from "./tree.ts"
+import type { ChildSight, Crash } from "./tree.ts"
 
 export interface Child {
   readonly id: string
@@ -24,9 +25,9 @@ export interface Child {
 
 interface Kept {
   readonly child: Child
+  /** Within the window, by a clock that does not jump. */
   readonly crashedAtMs: Array<number>
-  /** Of the newest crash. */
-  reason: string
+  newest: Crash | null
   /** Its newest life; null before the first. */
   fiber: Fiber.Fiber<void> | null
   /** That life is being ended by us: how it ends is no crash. */
@@ -65,21 +66,20 @@ export class Supervisor {
   sight(id: string, nowMs: number): ChildSight | null {
     const kept = this.#children.get(id)
     if (kept === undefined) return null
-    const { child, crashedAtMs, reason } = kept
-    const crashes = crashedAtMs.filter((atMs) => atMs > nowMs - restartWindowMs)
-    const atMs = crashes.at(-1)
+    const { child, crashedAtMs, newest } = kept
+    const crashes = crashedAtMs.filter((atMs) => atMs > nowMs - restartWindowMs).length
     return {
       state: isRunning(kept) ? "running" : "pausing",
       restart: child.restart,
-      crashes: crashes.length,
-      crash: atMs === undefined ? null : { reason, atMs }
+      crashes,
+      crash: crashes === 0 ? null : newest
     }
   }
 
   /** Starts a child that is not there; one that is stays as it is. */
   start(child: Child): void {
     if (this.#children.has(child.id)) return
-    const kept: Kept = { child, crashedAtMs: [], reason: "", fiber: null, isHalted: false }
+    const kept: Kept = { child, crashedAtMs: [], newest: null, fiber: null, isHalted: false }
     this.#children.set(child.id, kept)
     this.#run(kept)
   }
@@ -137,10 +137,10 @@ export class Supervisor {
     const reason = crash ?? "ended"
     return Effect.gen({ self: this }, function* () {
       this.#inspect({ type: "child.crashed", home, child: child.id, reason })
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* steadyMs
       while (kept.crashedAtMs[0] !== undefined && kept.crashedAtMs[0] <= now - restartWindowMs) kept.crashedAtMs.shift()
       kept.crashedAtMs.push(now)
-      kept.reason = reason
+      kept.newest = { reason, atMs: yield* Clock.currentTimeMillis }
       if (kept.crashedAtMs.length > restartsMax) {
         this.#children.delete(child.id)
         this.#inspect({ type: "child.escalated", home, child: child.id, reason })

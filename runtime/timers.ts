@@ -1,6 +1,7 @@
 /**
  * Fires durable deadlines. They live in the journal and die with no process: what fell due while nobody ran is fired at the next
- * start, late but once. A due timer is a message with the id `timer:<timerId>:<rev>`; armed anew since, it is stale and ignored.
+ * start, late but once. Organisations take turns: what fell due of one keeps no other waiting. A due timer is a message with the id
+ * `timer:<timerId>:<rev>`; armed anew since, it is stale and ignored.
  *
  * One loop reads ahead, another fires what it has read when it is due: so a look that takes long makes no deadline late.
  */

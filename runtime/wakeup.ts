@@ -1,13 +1,27 @@
-/** Something to do: a loop sleeps on it, whoever makes work wakes it. A wake-up while the loop is busy is kept, once. */
+/**
+ * Something to do: a loop sleeps on it, whoever makes work wakes it, and may say for whom. A wake-up while the loop is busy is
+ * kept, once.
+ */
 import { Effect, Option } from "effect"
 
 export class Wakeup {
   #pending = false
   #sleeper: (() => void) | undefined
 
-  readonly wake = (): void => {
+  #names: Set<string> | null = new Set()
+
+  readonly wake = (name?: string): void => {
     this.#pending = true
+    if (name === undefined) this.#names = null
+    else this.#names?.add(name)
     this.#sleeper?.()
+  }
+
+  /** For whom it was woken since it was asked last; null: for anyone. */
+  takeNames(): ReadonlySet<string> | null {
+    const names = this.#names
+    this.#names = new Set()
+    return names
   }
 
   /** Returns when woken, or after `limitMs`. */

@@ -87,7 +87,7 @@ create table commands (
   dead_at int8,
   error text
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-create index commands_due on commands (due, rev, idx) where dead_at is null;
+create index commands_due on commands (org, due, rev, idx) where dead_at is null;
 create index commands_dead on commands (org, dead_at) where dead_at is not null;
 
 create table timers (
@@ -101,11 +101,14 @@ create table timers (
   event jsonb not null,
   primary key (id, kind, timer)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-create index timers_due on timers (due);
+create index timers_due on timers (org, due);
 
--- What is due, oldest first. Both walk an index in its order and stop when they have enough, whatever the planner believes of the
--- tables: it plans them once, often before there is a row, and would rather sort all that is due.
-create function proliferate.claim_commands(rows_max int8, claim_ms int8, versions jsonb)
+-- What is due, organisation by organisation, oldest first, and of all of them in turns: what one has piled up makes nobody wait. Both
+-- walk an index in its order, from one organisation to the next, and stop when they have enough, whatever the planner believes of
+-- the tables: it plans them once, often before there is a row, and would rather sort all that is due.
+--
+-- `shares`: how many an organisation may have, {org: number}; one that is not named, `share`.
+create function proliferate.claim_commands(rows_max int8, claim_ms int8, versions jsonb, share int8, shares jsonb)
 returns table (key text, org text, kind text, id text, rev int8, idx int4, name text, params jsonb, due int8, attempt int4)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
@@ -114,15 +117,32 @@ declare
   now_ms int8 := proliferate.now_ms();
 begin
   return query
+    with recursive orgs as (
+      (select d.org from commands d where d.dead_at is null order by d.org limit 1)
+      union all
+      select (select d.org from commands d where d.dead_at is null and d.org > o.org order by d.org limit 1)
+      from orgs o where o.org is not null
+    ),
+    chosen as materialized (
+      select mine.key from orgs o cross join lateral (
+        select oldest.*, row_number() over () as turn from (
+          select d.key, d.due from commands d
+          where d.org = o.org and d.dead_at is null and d.due <= now_ms and d.claimed_until <= now_ms
+            and not exists (select from actors a where a.id = d.id and a.kind = d.kind and a.quarantine is not null)
+            and not exists (
+              select from actors a where a.id = d.id and a.kind = d.kind and a.machine_version > (versions->>a.kind)::int4
+            )
+          order by d.due, d.rev, d.idx limit least(rows_max, coalesce((shares->>o.org)::int8, share))
+        ) oldest
+      ) mine
+      where o.org is not null order by mine.turn, mine.due limit rows_max
+    )
     update commands c set attempt = c.attempt + 1, claimed_until = now_ms + claim_ms
     where c.key = any (array(
+      -- Not `dead_at is null`: the index of what is due would then do as well, and be read whole.
       select d.key from commands d
-      where d.dead_at is null and d.due <= now_ms and d.claimed_until <= now_ms
-        and not exists (select from actors a where a.id = d.id and a.kind = d.kind and a.quarantine is not null)
-        and not exists (
-          select from actors a where a.id = d.id and a.kind = d.kind and a.machine_version > (versions->>a.kind)::int4
-        )
-      order by d.due, d.rev, d.idx limit rows_max for update of d skip locked
+      where d.key = any (array(select chosen.key from chosen)) and coalesce(d.dead_at, 0) = 0 and d.claimed_until <= now_ms
+      for update of d skip locked
     ))
     returning c.key, c.org, c.kind, c.id, c.rev, c.idx, c.name, c.params, c.due, c.attempt;
 end $$;
@@ -136,13 +156,23 @@ declare
   horizon int8 := proliferate.now_ms() + ahead_ms;
 begin
   return query
-    select t.org, t.kind, t.id, t.timer, t.rev, t.due, t.event from timers t
-    where t.due <= horizon
-      and not exists (select from actors a where a.id = t.id and a.kind = t.kind and a.quarantine is not null)
-      and not exists (
-        select from actors a where a.id = t.id and a.kind = t.kind and a.machine_version > (versions->>a.kind)::int4
-      )
-    order by t.due limit rows_max;
+    with recursive orgs as (
+      (select t.org from timers t order by t.org limit 1)
+      union all
+      select (select t.org from timers t where t.org > o.org order by t.org limit 1) from orgs o where o.org is not null
+    )
+    select mine.org, mine.kind, mine.id, mine.timer, mine.rev, mine.due, mine.event from orgs o cross join lateral (
+      select soonest.*, row_number() over () as turn from (
+        select t.* from timers t
+        where t.org = o.org and t.due <= horizon
+          and not exists (select from actors a where a.id = t.id and a.kind = t.kind and a.quarantine is not null)
+          and not exists (
+            select from actors a where a.id = t.id and a.kind = t.kind and a.machine_version > (versions->>a.kind)::int4
+          )
+        order by t.due limit rows_max
+      ) soonest
+    ) mine
+    where o.org is not null order by mine.turn, mine.due limit rows_max;
 end $$;
 
 create table claims (

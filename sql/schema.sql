@@ -54,7 +54,7 @@ begin
   return true;
 end $function$;
 
-CREATE OR REPLACE FUNCTION proliferate.claim_commands(rows_max bigint, claim_ms bigint, versions jsonb)
+CREATE OR REPLACE FUNCTION proliferate.claim_commands(rows_max bigint, claim_ms bigint, versions jsonb, share bigint, shares jsonb)
  RETURNS TABLE(key text, org text, kind text, id text, rev bigint, idx integer, name text, params jsonb, due bigint, attempt integer)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -69,15 +69,32 @@ declare
   now_ms int8 := proliferate.now_ms();
 begin
   return query
+    with recursive orgs as (
+      (select d.org from commands d where d.dead_at is null order by d.org limit 1)
+      union all
+      select (select d.org from commands d where d.dead_at is null and d.org > o.org order by d.org limit 1)
+      from orgs o where o.org is not null
+    ),
+    chosen as materialized (
+      select mine.key from orgs o cross join lateral (
+        select oldest.*, row_number() over () as turn from (
+          select d.key, d.due from commands d
+          where d.org = o.org and d.dead_at is null and d.due <= now_ms and d.claimed_until <= now_ms
+            and not exists (select from actors a where a.id = d.id and a.kind = d.kind and a.quarantine is not null)
+            and not exists (
+              select from actors a where a.id = d.id and a.kind = d.kind and a.machine_version > (versions->>a.kind)::int4
+            )
+          order by d.due, d.rev, d.idx limit least(rows_max, coalesce((shares->>o.org)::int8, share))
+        ) oldest
+      ) mine
+      where o.org is not null order by mine.turn, mine.due limit rows_max
+    )
     update commands c set attempt = c.attempt + 1, claimed_until = now_ms + claim_ms
     where c.key = any (array(
+      -- Not `dead_at is null`: the index of what is due would then do as well, and be read whole.
       select d.key from commands d
-      where d.dead_at is null and d.due <= now_ms and d.claimed_until <= now_ms
-        and not exists (select from actors a where a.id = d.id and a.kind = d.kind and a.quarantine is not null)
-        and not exists (
-          select from actors a where a.id = d.id and a.kind = d.kind and a.machine_version > (versions->>a.kind)::int4
-        )
-      order by d.due, d.rev, d.idx limit rows_max for update of d skip locked
+      where d.key = any (array(select chosen.key from chosen)) and coalesce(d.dead_at, 0) = 0 and d.claimed_until <= now_ms
+      for update of d skip locked
     ))
     returning c.key, c.org, c.kind, c.id, c.rev, c.idx, c.name, c.params, c.due, c.attempt;
 end $function$;
@@ -97,13 +114,23 @@ declare
   horizon int8 := proliferate.now_ms() + ahead_ms;
 begin
   return query
-    select t.org, t.kind, t.id, t.timer, t.rev, t.due, t.event from timers t
-    where t.due <= horizon
-      and not exists (select from actors a where a.id = t.id and a.kind = t.kind and a.quarantine is not null)
-      and not exists (
-        select from actors a where a.id = t.id and a.kind = t.kind and a.machine_version > (versions->>a.kind)::int4
-      )
-    order by t.due limit rows_max;
+    with recursive orgs as (
+      (select t.org from timers t order by t.org limit 1)
+      union all
+      select (select t.org from timers t where t.org > o.org order by t.org limit 1) from orgs o where o.org is not null
+    )
+    select mine.org, mine.kind, mine.id, mine.timer, mine.rev, mine.due, mine.event from orgs o cross join lateral (
+      select soonest.*, row_number() over () as turn from (
+        select t.* from timers t
+        where t.org = o.org and t.due <= horizon
+          and not exists (select from actors a where a.id = t.id and a.kind = t.kind and a.quarantine is not null)
+          and not exists (
+            select from actors a where a.id = t.id and a.kind = t.kind and a.machine_version > (versions->>a.kind)::int4
+          )
+        order by t.due limit rows_max
+      ) soonest
+    ) mine
+    where o.org is not null order by mine.turn, mine.due limit rows_max;
 end $function$;
 
 CREATE OR REPLACE FUNCTION proliferate.keep_open_calls()
@@ -617,7 +644,7 @@ CREATE INDEX budgets_live ON public.budgets USING btree (org, ((about ->> 'integ
 CREATE INDEX budgets_parent ON public.budgets USING btree (org, ((about ->> 'parentId'::text))) WHERE ((about ->> 'parentId'::text) IS NOT NULL);
 CREATE INDEX cluster_shards_address ON public.cluster_shards USING btree (address);
 CREATE INDEX commands_dead ON public.commands USING btree (org, dead_at) WHERE (dead_at IS NOT NULL);
-CREATE INDEX commands_due ON public.commands USING btree (due, rev, idx) WHERE (dead_at IS NULL);
+CREATE INDEX commands_due ON public.commands USING btree (org, due, rev, idx) WHERE (dead_at IS NULL);
 CREATE UNIQUE INDEX connections_live ON public.connections USING btree (org, integration) WHERE (status <> 'revoked'::text);
 CREATE INDEX fixes_newest ON public.fixes USING btree (org, at DESC, id DESC);
 CREATE INDEX grant_requests_of_session ON public.grant_requests USING btree (org, session_id, id);
@@ -630,7 +657,7 @@ CREATE INDEX projections_owner ON public.projections USING btree (org, kind, own
 CREATE INDEX projections_words ON public.projections USING gin (array_to_tsvector(string_to_array(words, ' '::text)));
 CREATE INDEX reservations_expiry ON public.reservations USING btree (expires_at);
 CREATE INDEX sealed_arguments_age ON public.sealed_arguments USING btree (created_at);
-CREATE INDEX timers_due ON public.timers USING btree (due);
+CREATE INDEX timers_due ON public.timers USING btree (org, due);
 CREATE INDEX tokens_of_user ON public.tokens USING btree (org, user_id);
 
 create view grants as

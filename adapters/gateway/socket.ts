@@ -6,11 +6,12 @@
  *   W3  A frame is answered in its turn; the 65th that is unanswered cuts, and so do too many in a second. Each request passes the check of its own.
  *   W4  Silence of 60 s cuts, and so does, within 30 s, a token that is no longer good. A database that is away cuts no one.
  */
-import { Cause, Clock, Effect, type Fiber, Queue } from "effect"
+import { Cause, type Clock, Effect, type Fiber, Queue } from "effect"
 import { type Access, type Pass, userOf } from "../../actors/services/access.ts"
 import { homeOf, type Sessions } from "../../actors/services/sessions.ts"
 import type { Coordination } from "../../runtime/coordination.ts"
 import type { Feeds } from "../../runtime/feeds.ts"
+import { steadyMs, steadyMsOf } from "../../runtime/steady.ts"
 import { clipped, cut, fatal } from "./cut.ts"
 import { beginning, follow, reading } from "./follow.ts"
 import type { InStep } from "./in-step.ts"
@@ -60,7 +61,7 @@ export const converse = ({ pass, token }: Watching, around: Surroundings, wire: 
   const sender = senderTo(wire)
   const inbox = Effect.runSync(Queue.bounded<Uint8Array>(framesUnansweredMax))
   let unanswered = 0
-  let heardAtMs = clock.currentTimeMillisUnsafe()
+  let heardAtMs = steadyMsOf(clock)
   let leave = () => {}
 
   const ask = Effect.fnUntraced(function* (frame: AskFrame): Effect.fn.Return<{ rev: number; duplicate: boolean }, Failure> {
@@ -112,7 +113,7 @@ export const converse = ({ pass, token }: Watching, around: Surroundings, wire: 
     let checkedAtMs = heardAtMs
     while (true) {
       yield* Effect.sleep(lookEveryMs)
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* steadyMs
       if (now - heardAtMs >= silenceMs) return yield* cut(4408, `nothing was heard of you for ${silenceMs / 1000} s`)
       if (now - pingedAtMs >= pingEveryMs) {
         wire.ping()
@@ -166,7 +167,7 @@ export const converse = ({ pass, token }: Watching, around: Surroundings, wire: 
 
   return {
     frame: (bytes, isText) => {
-      heardAtMs = clock.currentTimeMillisUnsafe()
+      heardAtMs = steadyMsOf(clock)
       if (bytes.byteLength > frameBytesMax) wire.end(1009, `a frame has at most ${frameBytesMax / 1024} KB`)
       else if (!isText) wire.end(4400, "frames are text")
       else if (unanswered >= framesUnansweredMax || !Queue.offerUnsafe(inbox, bytes)) {
@@ -174,7 +175,7 @@ export const converse = ({ pass, token }: Watching, around: Surroundings, wire: 
       } else unanswered += 1
     },
     sign: () => {
-      heardAtMs = clock.currentTimeMillisUnsafe()
+      heardAtMs = steadyMsOf(clock)
     },
     drained: sender.drained,
     closed: () => fiber.interruptUnsafe()

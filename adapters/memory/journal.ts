@@ -48,6 +48,24 @@ const requireStorable = (value: unknown): void => {
     throw new JournalError({ reason: "refused", message: "holds a NUL character or half a surrogate pair" })
 }
 
+/** The first of each, then the second of each: `rows` are in their order. */
+export const inTurns = <A>(
+  rows: ReadonlyArray<A>,
+  orgOf: (row: A) => string,
+  shareOf: (org: string) => number = () => Number.POSITIVE_INFINITY
+): Array<A> => {
+  const seen = new Map<string, number>()
+  return rows
+    .map((row) => {
+      const turn = (seen.get(orgOf(row)) ?? 0) + 1
+      seen.set(orgOf(row), turn)
+      return { row, turn }
+    })
+    .filter(({ row, turn }) => turn <= shareOf(orgOf(row)))
+    .sort((left, right) => left.turn - right.turn)
+    .map(({ row }) => row)
+}
+
 const claimName = (org: string, { name, key }: { readonly name: string; readonly key: string }) => `${org}/${name}/${key}`
 
 export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Disturb = calm): Journal["Service"] => {
@@ -196,11 +214,16 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
           .map(({ address }) => address)
       }),
 
-    claim: (limit, claimMs, versions) =>
+    claim: (limit, claimMs, versions, { each, of } = { each: limit, of: {} }) =>
       call("claim", (nowMs) => {
         const isDue = (row: CommandRow) => row.dueMs <= nowMs && row.claimedUntilMs <= nowMs && !row.dead
         const due = [...commands.values()].filter((row) => isDue(row) && isServed(row.address, versions))
-        const taken = due.sort((left, right) => left.dueMs - right.dueMs).slice(0, limit)
+        const taken = inTurns(
+          due.sort((left, right) => left.dueMs - right.dueMs),
+          ({ address }) => address.org,
+          (org) => of[org] ?? each
+        ).slice(0, limit)
+        taken.sort((left, right) => left.dueMs - right.dueMs)
         return taken.map((row) => {
           row.attempt += 1
           row.claimedUntilMs = nowMs + claimMs
@@ -233,12 +256,16 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
 
     dueTimers: (aheadMs, limit, versions) =>
       call("dueTimers", (nowMs) =>
-        [...actors.values()]
-          .filter(({ address }) => isServed(address, versions))
-          .flatMap(({ address, timers }) => [...timers].map(([timerId, timer]) => ({ address, timerId, ...timer })))
-          .filter(({ dueMs }) => dueMs <= nowMs + aheadMs)
-          .sort((left, right) => left.dueMs - right.dueMs)
+        inTurns(
+          [...actors.values()]
+            .filter(({ address }) => isServed(address, versions))
+            .flatMap(({ address, timers }) => [...timers].map(([timerId, timer]) => ({ address, timerId, ...timer })))
+            .filter(({ dueMs }) => dueMs <= nowMs + aheadMs)
+            .sort((left, right) => left.dueMs - right.dueMs),
+          ({ address }) => address.org
+        )
           .slice(0, limit)
+          .sort((left, right) => left.dueMs - right.dueMs)
           .map(({ dueMs, event, ...timer }) => ({ ...timer, event: JSON.parse(event), inMs: dueMs - nowMs }))
       ),
 

@@ -1,8 +1,9 @@
 /** One call on behalf of a session: made with the host's key, passed on without it, and counted when it is over. */
-import { Clock, Effect, Exit, Redacted, Stream } from "effect"
+import { Effect, Exit, Redacted, Stream } from "effect"
 import { Directory } from "../../actors/ports/directory.ts"
 import type { AnswerCut, ModelResponse } from "../../actors/ports/proxy.ts"
 import { newId } from "../../runtime/address.ts"
+import { steadyMs } from "../../runtime/steady.ts"
 import type { Asker } from "./allowance.ts"
 import { type CallAnswer, type CallError, makeCalls } from "./call.ts"
 import { keyHeader, type Route } from "./dialects.ts"
@@ -55,7 +56,7 @@ export const makeForward = Effect.gen(function* () {
     const { dialect } = route
     const key = upstream.key === null ? null : Redacted.value(upstream.key)
     const meter = makeMeter(dialect, { bodyBytes: asked.body.length, bytesPerToken })
-    const beganAtMs = yield* Clock.currentTimeMillis
+    const beganAtMs = yield* steadyMs
     let status = leftStatus
     /** The endpoint did no work. */
     let isFree = false
@@ -71,7 +72,7 @@ export const makeForward = Effect.gen(function* () {
         dialect,
         // Who leaves after the last word has missed nothing.
         status: status < 300 && Exit.isFailure(exit) && cost.estimated ? leftStatus : status,
-        ms: (yield* Clock.currentTimeMillis) - beganAtMs
+        ms: Math.round((yield* steadyMs) - beganAtMs)
       }
       yield* directory
         .addModelCall(counted)

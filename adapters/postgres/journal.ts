@@ -83,13 +83,13 @@ export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journa
         where resident or updated_at > (select max(updated_at) from actors) - ${recentMs}::int8 order by id`
       ),
 
-    claim: (limit, claimMs, versions = {}) =>
+    claim: (limit, claimMs, versions = {}, { each, of } = { each: limit, of: {} }) =>
       Effect.map(
         call(
           () => sql<Array<Placed<ClaimedCommand>>>`
           select c.key, c.org, c.kind, c.id, a.home, c.name, c.params,
             c.attempt, c.attempt::text as claim
-          from proliferate.claim_commands(${limit}, ${claimMs}, ${json(versions)}) as c
+          from proliferate.claim_commands(${limit}, ${claimMs}, ${json(versions)}, ${each}, ${json(of)}) as c
             cross join lateral (select home from actors where id = c.id and kind = c.kind offset 0) as a
           order by c.due, c.rev, c.idx`
         ),

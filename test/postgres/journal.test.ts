@@ -125,7 +125,7 @@ layer(Layer.provideMerge(postgresJournal.layer, testPostgres), { excludeTestServ
   )
 
   for (const [table, ask] of [
-    ["commands", "select from proliferate.claim_commands(64, 1000, jsonb_build_object('session', 1))"],
+    ["commands", "select from proliferate.claim_commands(64, 1000, jsonb_build_object('session', 1), 64, '{}')"],
     ["timers", "select from proliferate.due_timers(0, 64, jsonb_build_object('session', 1))"]
   ] as const) {
     it.effect(`reads no more ${table} than it hands out, however many are due, on tables that no one has analyzed`, () =>
@@ -153,7 +153,8 @@ layer(Layer.provideMerge(postgresJournal.layer, testPostgres), { excludeTestServ
           })
         )
         assert.strictEqual(rows, 64)
-        assert.isAtMost(read, 2 * 64)
+        // Chosen, locked, written; and one look at what comes after the only organisation.
+        assert.isAtMost(read, 3 * 64 + 2)
       })
     )
   }

@@ -84,4 +84,4 @@ export const lampActor = ({ heat, glow, version = 1 }: LampWorld = {}): ActorDef
   buried: () => ({ type: "cold" })
 })
 
-export const lampAddress = (id: string, home = id): Address => ({ org: "org_1", kind: "lamp", id, home })
+export const lampAddress = (id: string, home = id, org = "org_1"): Address => ({ org, kind: "lamp", id, home })

@@ -127,14 +127,14 @@ export class Lane implements Scheduler.Scheduler, Clock.Clock {
   readonly name: string
   readonly timeline: Timeline
   /** How far this process's clock is off. */
-  readonly #skewMs: number
+  skewMs: number
   #state: "running" | "paused" | "dead" = "running"
   #held: Array<() => void> = []
 
   constructor(timeline: Timeline, name: string, skewMs: number) {
     this.timeline = timeline
     this.name = name
-    this.#skewMs = skewMs
+    this.skewMs = skewMs
   }
 
   get isDead(): boolean {
@@ -200,7 +200,7 @@ export class Lane implements Scheduler.Scheduler, Clock.Clock {
   }
 
   currentTimeMillisUnsafe(): number {
-    return this.timeline.nowMs + this.#skewMs
+    return this.timeline.nowMs + this.skewMs
   }
   currentTimeNanosUnsafe(): bigint {
     return BigInt(Math.floor(this.currentTimeMillisUnsafe())) * 1_000_000n

@@ -3,9 +3,10 @@
  * reaches the sandbox's proxy. One that breaks is dialled again, 0.25 s doubling to 10 s, for as long as the sandbox is said to run.
  */
 import type { Server } from "node:http"
-import { Clock, Effect, FiberMap, Latch } from "effect"
+import { Effect, FiberMap, Latch } from "effect"
 import WebSocket from "ws"
 import type { SandboxInfo } from "../../../actors/ports/sandboxes.ts"
+import { steadyMs } from "../../../runtime/steady.ts"
 import { makeProxy } from "../proxy/proxy.ts"
 import { streamsAcceptedMax, uplinkPath, windowBytes } from "./limits.ts"
 import { makeMux } from "./mux.ts"
@@ -57,9 +58,9 @@ export const makeUplinks = Effect.gen(function* () {
       Effect.sync(() => makeServer(sandbox)),
       Effect.fnUntraced(function* (proxy) {
         for (let pauseMs = redialMs; ; pauseMs = Math.min(2 * pauseMs, redialMaxMs)) {
-          const dialledAtMs = yield* Clock.currentTimeMillis
+          const dialledAtMs = yield* steadyMs
           yield* connection(address, proxy, isUp)
-          if ((yield* Clock.currentTimeMillis) - dialledAtMs >= redialMaxMs) pauseMs = redialMs
+          if ((yield* steadyMs) - dialledAtMs >= redialMaxMs) pauseMs = redialMs
           if (!(yield* runs)) return
           yield* Effect.sleep(pauseMs)
         }

@@ -31,6 +31,46 @@ export const work = (story: Story) => {
     })
   )
 
+  story("hands out commands of organisations in turns, and no more of one than its share", () =>
+    Effect.gen(function* () {
+      const [journal, world] = [yield* Journal, yield* JournalWorld]
+      const many = Array.from({ length: 40 }, (_, n) => `flood ${n}`)
+      yield* begun(session("flood", "org_b"), 1, { commands: commands(...many) })
+      yield* world.passTime(10)
+      yield* begun(session("early", "org_a"), 1, { commands: commands("a1", "a2", "a3") })
+      yield* begun(session("late", "org_c"), 1, { commands: commands("c1") })
+      const sorted = (rows: ReadonlyArray<{ readonly name: string }>) => [...names(rows)].sort()
+      assert.deepStrictEqual(sorted(yield* journal.claim(5, 30_000)), ["a1", "a2", "c1", "flood 0", "flood 1"])
+      const shares = { each: 2, of: { org_b: 3 } }
+      assert.deepStrictEqual(sorted(yield* journal.claim(10, 30_000, {}, shares)), ["a3", "flood 2", "flood 3", "flood 4"])
+      assert.deepStrictEqual(yield* journal.claim(10, 30_000, {}, { each: 5, of: { org_b: 0 } }), [])
+      assert.lengthOf(yield* journal.claim(100, 30_000), 35)
+    })
+  )
+
+  story("gives timers of organisations in turns where there are more than asked for", () =>
+    Effect.gen(function* () {
+      const [journal, world] = [yield* Journal, yield* JournalWorld]
+      yield* begun(session("flood", "org_b"), 1, {
+        timers: new Map(Array.from({ length: 40 }, (_, n) => [`t${n}`, timer(n + 1)]))
+      })
+      yield* begun(session("a", "org_a"), 1, { timers: new Map([["a", timer(90)]]) })
+      yield* begun(session("c", "org_c"), 1, { timers: new Map([["c", timer(95)]]) })
+      yield* world.passTime(100)
+      const due = yield* journal.dueTimers(0, 4)
+      assert.deepStrictEqual(
+        due.map(({ timerId, inMs }) => [timerId, inMs]),
+        [
+          ["t0", -99],
+          ["t1", -98],
+          ["a", -10],
+          ["c", -5]
+        ]
+      )
+      assert.lengthOf(yield* journal.dueTimers(0, 100), 42)
+    })
+  )
+
   story("hands out a command once among those who ask at once", () =>
     Effect.gen(function* () {
       const journal = yield* Journal
