@@ -2,8 +2,9 @@
  * How fast an organisation's calls go to one service: on all servers together no faster than it may, and not at all while the service
  * itself says later. A call that must wait stays where it is, approved, and takes nothing.
  */
-import { Clock, Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { Coordination } from "../runtime/coordination.ts"
+import { steadyMs } from "../runtime/steady.ts"
 
 /** What services allow an application for long is a few calls a second; a burst of an agent that reads goes through. */
 const serviceRate = { burst: 100, perSecond: 20 }
@@ -28,13 +29,13 @@ export class Pace extends Context.Service<
       return Pace.of({
         take: Effect.fnUntraced(function* (org, integration) {
           const key = `${org}/${integration}`
-          const leftMs = (held.get(key) ?? 0) - (yield* Clock.currentTimeMillis)
+          const leftMs = (held.get(key) ?? 0) - (yield* steadyMs)
           if (leftMs > 0) return leftMs
           held.delete(key)
           return yield* coordination.take(`actions/${key}`, serviceRate)
         }),
         hold: (org, integration, forMs) =>
-          Effect.map(Clock.currentTimeMillis, (nowMs) => {
+          Effect.map(steadyMs, (nowMs) => {
             held.set(`${org}/${integration}`, nowMs + Math.min(forMs, holdMaxMs))
           })
       })
