@@ -5,12 +5,13 @@
  *
  * One loop reads ahead, another fires what it has read when it is due: so a look that takes long makes no deadline late.
  */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { nameOf } from "./address.ts"
 import { Inspector } from "./inspection.ts"
 import { type DueTimer, Journal, type Versions } from "./journal.ts"
 import { timerAheadMs, timersReadMax } from "./limits.ts"
 import type { Deliver } from "./outbox.ts"
+import { steadyMs } from "./steady.ts"
 import type { Delivery } from "./transition.ts"
 import { Wakeup } from "./wakeup.ts"
 
@@ -39,10 +40,10 @@ const crowdedMs = 50
 
 const nameOfTimer = ({ address, timerId, rev }: DueTimer) => `${nameOf(address)}/${timerId}/${rev}`
 
-/** When to look again at the latest: of what is ahead a full look shows only a part. */
-const againMs = (shown: ReadonlyArray<{ readonly inMs: number }>): number => {
+/** When to look again at the latest: of what is ahead a full look shows only a part, of some organisation up to here. */
+const againMs = (shown: ReadonlyArray<Due>): number => {
   if (shown.length < timersReadMax) return timerAheadMs
-  const shownMs = shown.at(-1)!.inMs
+  const shownMs = Math.min(...new Map(shown.map(({ address, inMs }) => [address.org, inMs])).values())
   return shownMs <= 0 ? crowdedMs : Math.max(looksApartMs, Math.min(timerAheadMs, shownMs / 2))
 }
 
@@ -80,7 +81,7 @@ export const runTimers = Effect.fnUntraced(function* (options: {
     for (const name of settled) firing.delete(name)
     settled = []
     const shown = yield* journal.dueTimers(readAheadMs, timersReadMax, versions)
-    const nowMs = yield* Clock.currentTimeMillis
+    const nowMs = yield* steadyMs
     planned = shown
       .map((timer) => ({ timer, name: nameOfTimer(timer), atMs: nowMs + timer.inMs }))
       .filter(({ name }) => !firing.has(name))
@@ -90,7 +91,7 @@ export const runTimers = Effect.fnUntraced(function* (options: {
   })
 
   const fireDue = Effect.gen(function* () {
-    const nowMs = yield* Clock.currentTimeMillis
+    const nowMs = yield* steadyMs
     const left = planned.findIndex(({ atMs }) => atMs > nowMs)
     const due = left === -1 ? planned : planned.slice(0, left)
     planned = left === -1 ? [] : planned.slice(left)
