@@ -29,6 +29,7 @@ import { SessionWork } from "../actors/services/work.ts"
 import { Workspaces } from "../actors/services/workspaces.ts"
 import * as ActionProviders from "../adapters/actions/providers.ts"
 import * as AgentTable from "../adapters/agent/agents.ts"
+import * as ArchiveFiles from "../adapters/archive/files.ts"
 import * as AttachmentFiles from "../adapters/attachments/files.ts"
 import * as DaemonClient from "../adapters/daemon/client.ts"
 import { Api } from "../adapters/gateway/http.ts"
@@ -44,6 +45,7 @@ import * as PostgresJournal from "../adapters/postgres/journal.ts"
 import { migrated } from "../adapters/postgres/migrate.ts"
 import * as PostgresOversight from "../adapters/postgres/oversight.ts"
 import * as Pool from "../adapters/postgres/pool.ts"
+import * as PostgresOldRows from "../adapters/postgres/retention.ts"
 import * as RedisCoordination from "../adapters/redis/coordination.ts"
 import * as CredentialFiles from "../adapters/secrets/file.ts"
 import { Committer } from "../runtime/committer.ts"
@@ -53,6 +55,7 @@ import * as LocalCoordination from "../runtime/local-coordination.ts"
 import { localFeeds } from "../runtime/local-feeds.ts"
 import { Reconcile } from "../runtime/reconcile.ts"
 import { runtimeReconcilers } from "../runtime/reconcilers.ts"
+import { Retention } from "../runtime/retention.ts"
 import { actionHands, actionRecords, actionServices } from "./actions.ts"
 import { nodeOf, routerOf } from "./cluster.ts"
 import { openDataDirectory } from "./data-directory.ts"
@@ -119,7 +122,10 @@ const program = Effect.gen(function* () {
     Layer.provideMerge(hands)
   )
   const reconcilers = Effect.map(Effect.all([runtimeReconcilers, sessionReconcilers]), (both) => both.flat())
-  const operations = Operations.layer.pipe(Layer.provideMerge(Reconcile.layer(reconcilers)))
+  const retention = Retention.layer(given.kept).pipe(
+    Layer.provide([PostgresOldRows.layer, ArchiveFiles.layer(resolve(given.kept.archive ?? join(shared, "archive")))])
+  )
+  const operations = Operations.layer.pipe(Layer.provideMerge(Layer.mergeAll(Reconcile.layer(reconcilers), retention)))
   const relay = ModelRelay.layer({ tokensMax }).pipe(Layer.provide([access, models]))
   // No host of pull requests is connected yet: who asks for one is told how to open it by hand.
   const noHosts = Layer.succeed(PullRequests, PullRequests.of({ hostOf: () => null }))

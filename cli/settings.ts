@@ -1,9 +1,21 @@
 /** What a server is told by its environment. README.md has the table; a value that cannot be used is an error that names it. */
 import { resolve } from "node:path"
-import { Config, Option } from "effect"
+import { Config, Option, Schema } from "effect"
+import { retentionDaysMin } from "../runtime/retention.ts"
 import { actionSettings } from "./services.ts"
 
 const optional = <A>(config: Config.Config<A>) => config.pipe(Config.option, Config.map(Option.getOrNull))
+
+/** 0: for ever. */
+const days = (name: string, usual: number) =>
+  Config.schema(
+    Schema.Int.check(
+      Schema.makeFilter(
+        (given: number) => given === 0 || given >= retentionDaysMin || `0, for ever, or ${retentionDaysMin} days and more`
+      )
+    ),
+    name
+  ).pipe(Config.withDefault(usual))
 
 export const settings = Config.all({
   host: Config.String("PROLIFERATE_HOST").pipe(Config.withDefault("127.0.0.1")),
@@ -48,6 +60,16 @@ export const settings = Config.all({
   ),
   /** Sandboxes may make sandboxes of their own, as browsers do, at the price of a wider way to the kernel. */
   nested: Config.Boolean("PROLIFERATE_NESTED_NAMESPACES").pipe(Config.withDefault(false)),
+  /** Days that rows are kept after the last that happened, and where they go then. */
+  kept: Config.all({
+    /** Long enough to be asked about last quarter's work. */
+    journal: days("PROLIFERATE_JOURNAL_DAYS", 90),
+    /** By far the most bytes; what a session said is read while its work is fresh. */
+    feed: days("PROLIFERATE_FEED_DAYS", 30),
+    /** Nobody makes a command due again that was given up a month ago. */
+    commands: days("PROLIFERATE_DEAD_COMMAND_DAYS", 30),
+    archive: Config.String("PROLIFERATE_ARCHIVE").pipe(Config.option, Config.map(Option.getOrNull))
+  }),
   /** One JSON line instead of the greeting, for programs that start a server. */
   json: Config.Boolean("PROLIFERATE_JSON").pipe(Config.withDefault(false))
 })

@@ -9,11 +9,16 @@
 --   projections   the row that lists show of an actor, written in its commits; the view `sessions` is the one of sessions
 --   feed_heads    how far the feed of a home is, and its oldest event still stored
 --   feed_chunks   events of a feed in the batches they came in: 256 tokens are one row
+--   archives      what was taken out of journal, feed_chunks and commands, and into which file (adapters/postgres/retention.ts)
 --
 -- sql/commit.sql is the one statement that writes the first six. Times are milliseconds since 1970 and come from one clock,
 -- `proliferate.now_ms()`. Keys compare by byte (collate "C"): faster, and the same order on every server.
 -- Settled commands are deleted and not marked: the journal says what was asked (`effects`) and what came of it (`cause`), and
 -- the table stays as small as the work that is open. A claim is an update in place, for no index holds what it changes.
+
+-- The journal is one table: its rows lie, and leave, in the order of ids, which is that of time, so that pages of table and
+-- indexes are emptied whole. Partitions by the time of an actor's birth would be dropped for nothing, but every commit pays for
+-- finding the right one: a tenth for a lone event, more for a batch; by the time of a row, uniqueness would need all of them asked.
 
 create schema proliferate;
 
@@ -46,6 +51,8 @@ create table actors (
   -- {reason, event, atMs}: set, the actor takes no part until an operator releases it.
   quarantine jsonb,
   updated_at int8 not null,
+  -- Lowest revision whose row is still in the journal.
+  kept_from int8 not null default 1,
   primary key (id, kind)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 create index actors_resident on actors (id, kind) where resident;
@@ -224,3 +231,17 @@ create table feed_chunks (
   rows jsonb not null,
   primary key (org, home, last_seq)
 );
+
+create table archives (
+  id text collate "C" primary key,
+  what text not null,
+  -- While it is taken out: whose rows, and how far they reach.
+  cuts jsonb not null,
+  file text,
+  rows int8,
+  bytes int8,
+  sha256 text,
+  begun_at int8 not null default proliferate.now_ms(),
+  dropped_at int8
+);
+create index archives_begun on archives (begun_at) where dropped_at is null;

@@ -240,8 +240,22 @@ create table actors (
   resident boolean not null,
   quarantine jsonb,
   updated_at bigint not null,
+  kept_from bigint not null default 1,
   constraint actors_pkey PRIMARY KEY (id, kind)
 ) with (fillfactor=50, autovacuum_vacuum_scale_factor=0.05);
+
+create table archives (
+  id text collate "C" not null,
+  what text not null,
+  cuts jsonb not null,
+  file text,
+  rows bigint,
+  bytes bigint,
+  sha256 text,
+  begun_at bigint not null default proliferate.now_ms(),
+  dropped_at bigint,
+  constraint archives_pkey PRIMARY KEY (id)
+);
 
 create table budgets (
   org text collate "C" not null,
@@ -640,6 +654,7 @@ alter table users add constraint users_org_fkey FOREIGN KEY (org) REFERENCES org
 
 CREATE INDEX actors_quarantined ON public.actors USING btree (id, kind) WHERE (quarantine IS NOT NULL);
 CREATE INDEX actors_resident ON public.actors USING btree (id, kind) WHERE resident;
+CREATE INDEX archives_begun ON public.archives USING btree (begun_at) WHERE (dropped_at IS NULL);
 CREATE INDEX budgets_live ON public.budgets USING btree (org, ((about ->> 'integration'::text)), ((about ->> 'action'::text)), expires_at) WHERE (revoked_at IS NULL);
 CREATE INDEX budgets_parent ON public.budgets USING btree (org, ((about ->> 'parentId'::text))) WHERE ((about ->> 'parentId'::text) IS NOT NULL);
 CREATE INDEX cluster_shards_address ON public.cluster_shards USING btree (address);

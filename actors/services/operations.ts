@@ -8,6 +8,7 @@ import type { Drift, Outcome } from "../../runtime/drift.ts"
 import { Journal, type JournalError, type Quarantine } from "../../runtime/journal.ts"
 import { type FixNote, Oversight } from "../../runtime/oversight.ts"
 import { type KindReport, Reconcile } from "../../runtime/reconcile.ts"
+import { type Kept, type Passed, type Policy, Retention, type RetentionError } from "../../runtime/retention.ts"
 import { Router, type Unavailable } from "../../runtime/router.ts"
 import type { Tree } from "../../runtime/tree.ts"
 import { type Pass, userOf } from "./access.ts"
@@ -27,6 +28,7 @@ export const Applied = Schema.Struct({
 })
 export const Hosted = Schema.Struct({ home: Schema.optionalKey(Id) })
 export const Asked = Schema.Struct({ why: Why })
+export const Taken = Schema.Struct({ dryRun: Schema.Boolean })
 
 /** A row as pages, programs and the command line have it: times as people read them. */
 export interface DriftRow extends Omit<Drift, "actor" | "org" | "sinceMs" | "ripeAtMs" | "attempts"> {
@@ -52,6 +54,8 @@ export interface Seen {
 }
 
 const fixesShown = 20
+/** Whoever asks for a pass waits for 25 s; what is left is taken out by the hour. */
+const passAskedMs = 15_000
 const quarantinedShown = 200
 
 /** What runs in the process that answers, and who is set aside, wherever. */
@@ -85,14 +89,28 @@ export class Operations extends Context.Service<
       id: string,
       why: string
     ) => Effect.Effect<boolean, ServiceError | JournalError | Unavailable>
+    /** What of this organisation is older than is kept, before and after a pass over all; no pass where it is `dryRun`: then null. */
+    readonly retention: (
+      pass: Pass<"operations.apply">,
+      request: typeof Taken.Type
+    ) => Effect.Effect<
+      {
+        readonly days: Policy
+        readonly old: Readonly<Record<Kept, number>>
+        readonly left: Readonly<Record<Kept, number>> | null
+        readonly finished: Passed["finished"]
+      },
+      RetentionError
+    >
     /** Makes a buried command due again; false if it was not buried. */
     readonly retry: (pass: Pass<"operations.apply">, key: string, why: string) => Effect.Effect<boolean, JournalError>
   }
 >()("proliferate/actors/services/Operations") {
-  static readonly layer: Layer.Layer<Operations, never, Reconcile | Oversight | Journal | Router> = Layer.effect(
+  static readonly layer: Layer.Layer<Operations, never, Reconcile | Oversight | Journal | Router | Retention> = Layer.effect(
     Operations,
     Effect.gen(function* () {
       const [reconcile, oversight, journal, router] = [yield* Reconcile, yield* Oversight, yield* Journal, yield* Router]
+      const retention = yield* Retention
 
       const note = Effect.fnUntraced(function* (
         pass: Pass<"operations.apply">,
@@ -144,6 +162,13 @@ export class Operations extends Context.Service<
             yield* note(pass, why, { ...done, result: "applied" })
           }
           return released
+        }),
+
+        retention: Effect.fn("Operations.retention")(function* ({ organisation }, { dryRun }) {
+          const old = yield* retention.due(organisation)
+          if (dryRun) return { days: retention.policy, old, left: null, finished: true }
+          const { finished } = yield* retention.pass(passAskedMs)
+          return { days: retention.policy, old, left: yield* retention.due(organisation), finished }
         }),
 
         retry: Effect.fn("Operations.retry")(function* (pass, key, why) {

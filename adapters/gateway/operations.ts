@@ -1,6 +1,6 @@
 /** The routes of operators; as in routes.ts, nothing is decided here. */
 import { Effect } from "effect"
-import { Applied, Asked, Hosted, Operations, Wanted } from "../../actors/services/operations.ts"
+import { Applied, Asked, Hosted, Operations, Taken, Wanted } from "../../actors/services/operations.ts"
 import { created, ok, on, type Route } from "./endpoint.ts"
 
 export const operationRoutes: ReadonlyArray<Route> = [
@@ -31,6 +31,11 @@ export const operationRoutes: ReadonlyArray<Route> = [
       Operations.use((operations) => operations.release(pass, params["kind"]!, params["id"]!, body.why)).pipe(
         Effect.map((released) => ok({ released }))
       )
+  }),
+  on("POST", "/v1/operations/retention", {
+    verb: "operations.apply",
+    body: Taken,
+    run: ({ pass, body }) => Operations.use((operations) => operations.retention(pass, body)).pipe(Effect.map(ok))
   }),
   on("POST", "/v1/operations/commands/:key/retry", {
     verb: "operations.apply",

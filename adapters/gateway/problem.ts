@@ -8,6 +8,7 @@ import type { RepositoryError } from "../../actors/ports/repositories.ts"
 import type { ServiceError } from "../../actors/services/error.ts"
 import type { FeedError } from "../../runtime/feed.ts"
 import type { JournalError } from "../../runtime/journal.ts"
+import type { RetentionError } from "../../runtime/retention.ts"
 import type { AskError } from "../../runtime/router.ts"
 import type { Problem } from "./protocol.ts"
 
@@ -25,6 +26,7 @@ export type Failure =
   | AskError
   | FeedError
   | JournalError
+  | RetentionError
   | DaemonError
   | RepositoryError
   | PullRequestError
@@ -119,6 +121,7 @@ export const refusalOf = (failure: Failure): Refusal => {
     case "FeedError":
       return refusal("unavailable", "the events cannot be read at the moment")
     case "JournalError":
+    case "RetentionError":
       return refusal("unavailable", "the database does not answer at the moment")
     case "DaemonError":
       return failure.reason === "refused" || failure.reason === "stale"

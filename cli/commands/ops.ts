@@ -234,10 +234,44 @@ const retry = Command.make(
   })
 ).pipe(Command.withDescription("Makes a command that was given up due again, under the same key, and notes who said so and why"))
 
+const Counts = Schema.Struct({ journal: Schema.Number, feed: Schema.Number, commands: Schema.Number })
+const Retained = Schema.Struct({ days: Counts, old: Counts, left: Schema.NullOr(Counts), finished: Schema.Boolean })
+
+const retention = Command.make(
+  "retention",
+  {
+    dryRun: Flag.Boolean("dry-run").pipe(
+      Flag.withDescription("Say what is older than is kept, and leave it"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fn("cli.ops.retention")(function* ({ dryRun }) {
+    const { json, value } = yield* ask("POST", "/v1/operations/retention", Retained, { body: { dryRun } })
+    const { days, old, left, finished } = value
+    const line = (name: string, what: keyof typeof old) => {
+      const kept = days[what] === 0 ? "kept for ever" : `${old[what]} older than ${days[what]} days`
+      return `${name.padEnd(20)} ${kept}${left === null || old[what] === 0 ? "" : `, ${old[what] - left[what]} archived and dropped`}`
+    }
+    yield* answer(json, () =>
+      [
+        line("journal rows", "journal"),
+        line("feed events", "feed"),
+        line("given up commands", "commands"),
+        ...(finished ? [] : ["There is more, or another server is at it: it goes on by the hour."])
+      ].join("\n")
+    )
+  })
+).pipe(
+  Command.withDescription(
+    "Archives and drops what is older than is kept: of sessions at rest for good their journal and feed, and commands that were given up"
+  ),
+  Command.withExamples([{ command: "proliferate ops retention --dry-run", description: "How much that would be" }])
+)
+
 export const ops = Command.make("ops").pipe(
   Command.withShortDescription("For operators: what has come apart, and putting it right"),
   Command.withDescription(
     "Shows where what is stored and what is there have come apart, plans what would put it right, and does it."
   ),
-  Command.withSubcommands([status, tree, drift, reconcile, release, retry])
+  Command.withSubcommands([status, tree, drift, reconcile, retention, release, retry])
 )

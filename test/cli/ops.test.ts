@@ -59,6 +59,15 @@ let drift: Array<typeof row> = []
 beforeAll(async () => {
   makeBundle()
   server = await startApiServer({
+    "POST /v1/operations/retention": ({ body: { dryRun } }) => ({
+      status: 200,
+      body: {
+        days: { journal: 90, feed: 30, commands: 0 },
+        old: { journal: 12, feed: 0, commands: 0 },
+        left: dryRun ? null : { journal: 2, feed: 0, commands: 0 },
+        finished: dryRun
+      }
+    }),
     "GET /v1/operations": () => ({ status: 200, body: { drift, kinds: [kind], fixes: [] } }),
     "GET /v1/operations/tree": ({ path }) => ({
       status: 200,
@@ -164,5 +173,22 @@ describe("proliferate ops", () => {
     const released = await run(["ops", "release", "ses_1", "--reason", "mended"], env)
     expect([released.code, lastAsked().path]).toEqual([0, "/v1/operations/actors/session/ses_1/release"])
     expect(released.stdout).toContain("goes on")
+  })
+
+  it("says what is older than is kept, and what was archived and dropped of it", async () => {
+    const dry = await run(["ops", "retention", "--dry-run"], env)
+    expect([dry.code, lastAsked().body]).toEqual([0, { dryRun: true }])
+    expect(dry.stdout.trimEnd().split("\n")).toEqual([
+      "journal rows         12 older than 90 days",
+      "feed events          0 older than 30 days",
+      "given up commands    kept for ever"
+    ])
+    const done = await run(["ops", "retention"], env)
+    expect(done.stdout.trimEnd().split("\n")).toEqual([
+      "journal rows         12 older than 90 days, 10 archived and dropped",
+      "feed events          0 older than 30 days",
+      "given up commands    kept for ever",
+      "There is more, or another server is at it: it goes on by the hour."
+    ])
   })
 })

@@ -160,4 +160,16 @@ describe("an operator", () => {
       assert.lengthOf(kinds.find(({ kind }: any) => kind === "deadline.late").unknown, 1)
     })
   )
+
+  it.live("asks what is older than is kept, and has it archived and dropped", () =>
+    Effect.gen(function* () {
+      const { ask, must, owner } = yield* startGateway()
+      const retention = (dryRun: boolean) => must(owner.token, "POST", "/v1/operations/retention", { dryRun })
+      const none = { journal: 0, feed: 0, commands: 0 }
+      const days = { journal: 90, feed: 30, commands: 0 }
+      assert.deepEqual(yield* retention(true), { days, old: none, left: null, finished: true })
+      assert.deepEqual(yield* retention(false), { days, old: none, left: none, finished: true })
+      assert.strictEqual((yield* ask(owner.token, "POST", "/v1/operations/retention", {})).status, 400)
+    })
+  )
 })

@@ -27,6 +27,7 @@ import { Uploads } from "../../actors/services/uploads.ts"
 import { SessionWork } from "../../actors/services/work.ts"
 import { Workspaces } from "../../actors/services/workspaces.ts"
 import { sessionActor } from "../../actors/session.ts"
+import * as ArchiveFiles from "../../adapters/archive/files.ts"
 import * as AttachmentFiles from "../../adapters/attachments/files.ts"
 import { Api } from "../../adapters/gateway/http.ts"
 import { Gateway } from "../../adapters/gateway/server.ts"
@@ -40,6 +41,7 @@ import * as MemoryGrants from "../../adapters/memory/grants.ts"
 import type { Disturb } from "../../adapters/memory/journal.ts"
 import * as MemoryJournal from "../../adapters/memory/journal.ts"
 import { emptyJournal } from "../../adapters/memory/journal-state.ts"
+import * as MemoryOldRows from "../../adapters/memory/old-rows.ts"
 import * as MemoryOversight from "../../adapters/memory/oversight.ts"
 import * as MemoryRules from "../../adapters/memory/rules.ts"
 import * as CredentialFiles from "../../adapters/secrets/file.ts"
@@ -54,6 +56,7 @@ import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
 import { Reconcile } from "../../runtime/reconcile.ts"
 import { runtimeReconcilers } from "../../runtime/reconcilers.ts"
+import { Retention } from "../../runtime/retention.ts"
 import { agentTable } from "./agents.ts"
 import { type Notebook, notebook } from "./notebook.ts"
 
@@ -129,6 +132,12 @@ export interface GatewayTest {
   readonly integration?: Notebook
 }
 
+/** What a gateway of a test holds is never older than its test. */
+const nothingOld = Layer.mergeAll(
+  MemoryOldRows.layer,
+  Layer.unwrap(Effect.map(scratch, (directory) => ArchiveFiles.layer(directory)))
+)
+
 const layerOf = (
   directory: string,
   { port = 0, transport, disturb, hosts = () => null, agents = agentTable(), integration = notebook() }: GatewayTest
@@ -151,7 +160,8 @@ const layerOf = (
   const reconcilers = Effect.map(Effect.all([runtimeReconcilers, sessionReconcilers]), (both) => both.flat())
   const operations = Operations.layer.pipe(
     Layer.provideMerge(Reconcile.layer(reconcilers)),
-    Layer.provide(MemoryOversight.layer(state))
+    Layer.provide(MemoryOversight.layer(state)),
+    Layer.provide(Retention.layer({ journal: 90, feed: 30, commands: 0 }).pipe(Layer.provide(nothingOld)))
   )
   const services = Layer.mergeAll(
     Access.layer(Redacted.make(new Uint8Array(32).fill(7))),
