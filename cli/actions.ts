@@ -7,10 +7,12 @@ import { Actions } from "../actors/services/actions.ts"
 import { Approvals } from "../actors/services/approvals.ts"
 import { Catalogue } from "../actors/services/catalogue.ts"
 import { Connections } from "../actors/services/connections.ts"
+import { ConnectorBook } from "../actors/services/connector-book.ts"
 import { connectors } from "../actors/services/connectors.ts"
 import { CredentialsOf } from "../actors/services/credentials.ts"
 import { GrantsOf } from "../actors/services/grants.ts"
 import { Policies } from "../actors/services/policies.ts"
+import { Rehearsals } from "../actors/services/rehearsal.ts"
 import * as PostgresCalls from "../adapters/postgres/calls.ts"
 import * as PostgresConnections from "../adapters/postgres/connections.ts"
 import * as PostgresGrants from "../adapters/postgres/grants.ts"
@@ -38,6 +40,8 @@ export const actionServices = Layer.mergeAll(
   Approvals.layer,
   Catalogue.layer,
   Connections.layer,
+  ConnectorBook.layer,
   GrantsOf.layer,
-  Policies.layer
+  Policies.layer,
+  Rehearsals.layer
 )

@@ -15,12 +15,15 @@ import { approvals } from "./commands/approvals.ts"
 import { asFlag, completion } from "./commands/completion.ts"
 import { configurations } from "./commands/configurations.ts"
 import { connections } from "./commands/connections.ts"
+import { connectors } from "./commands/connectors.ts"
 import { daemon } from "./commands/daemon.ts"
 import { doctor } from "./commands/doctor.ts"
+import { grants } from "./commands/grants.ts"
 import { inbox } from "./commands/inbox.ts"
 import { machines } from "./commands/machines.ts"
 import { ops } from "./commands/ops.ts"
 import { organisations } from "./commands/organisations.ts"
+import { policy } from "./commands/policy.ts"
 import { repos } from "./commands/repos.ts"
 import { serve } from "./commands/serve.ts"
 import { sessions } from "./commands/sessions.ts"
@@ -42,7 +45,10 @@ const root = Command.make("proliferate").pipe(
     actions,
     inbox,
     approvals,
+    grants,
+    policy,
     connections,
+    connectors,
     repos,
     configurations,
     agents,

@@ -21,10 +21,10 @@ export const NewConnection = Schema.Struct({
   /** Not secret, such as `approvals`: the channel that Slack shows pending calls in. */
   settings: Schema.optionalKey(Schema.Record(Id, Schema.String.check(Schema.isMaxLength(200))))
 })
-export const Beginning = Schema.Struct({ integration: Id, redirectUri: Schema.String.check(Schema.isMaxLength(2_000)) })
+export const Beginning = Schema.Struct({ integration: Id, redirectUri: Schema.String.check(Schema.isMaxLength(500)) })
 export const Finish = Schema.Struct({
   code: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_000))),
-  state: Schema.String.check(Schema.isMaxLength(1_000)),
+  state: Schema.String.check(Schema.isMaxLength(2_000)),
   error: Schema.optionalKey(Schema.String)
 })
 
@@ -36,7 +36,8 @@ const stateMs = 5 * 60_000
 type Failure = ServiceError | DirectoryError
 const fail = (reason: ServiceError["reason"], message: string) => Effect.fail(new ServiceError({ reason, message }))
 
-const statePattern = /^([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_:-]{1,128})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_:-]{1,128})$/
+const statePattern =
+  /^([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_:-]{1,128})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_:-]{1,128})\.([A-Za-z0-9_-]{1,1000})$/
 
 export class Connections extends Context.Service<
   Connections,
@@ -52,7 +53,7 @@ export class Connections extends Context.Service<
       given: typeof Beginning.Type
     ) => Effect.Effect<{ readonly url: string }, Failure>
     /** The person comes back. Whoever it is: the state says for whom it was begun. */
-    readonly finish: (given: typeof Finish.Type, redirectUri: string) => Effect.Effect<Connection, Failure>
+    readonly finish: (given: typeof Finish.Type) => Effect.Effect<Connection, Failure>
   }
 >()("proliferate/actors/services/Connections") {
   static readonly layer: Layer.Layer<Connections, never, ConnectionRecords | Providers | Seals | CredentialsOf> = Layer.effect(
@@ -119,7 +120,7 @@ export class Connections extends Context.Service<
       const asService = ({ reason, message }: NoCredential) =>
         new ServiceError({ reason: reason === "away" ? "provider" : "reference", message })
 
-      const purposeOf = (integration: string, user: string) => `oauth/${integration}/${user}`
+      const purposeOf = (integration: string, user: string, uri: string) => `oauth/${integration}/${user}/${uri}`
 
       return Connections.of({
         add: Effect.fn("Connections.add")(function* (pass, { integration, secret, settings = {} }) {
@@ -182,21 +183,22 @@ export class Connections extends Context.Service<
             )
           const user = userOf(pass) ?? "system"
           const nonce = randomBytes(32).toString("base64url")
-          yield* records.giveNonce(pass.organisation, purposeOf(integration, user), nonce, stateMs)
-          return { url: oauth.authorize({ state: `${integration}.${pass.organisation}.${nonce}.${user}`, redirectUri }) }
+          const uri = Buffer.from(redirectUri).toString("base64url")
+          yield* records.giveNonce(pass.organisation, purposeOf(integration, user, uri), nonce, stateMs)
+          return { url: oauth.authorize({ state: `${integration}.${pass.organisation}.${nonce}.${user}.${uri}`, redirectUri }) }
         }),
 
-        finish: Effect.fn("Connections.finish")(function* ({ code, state, error }, redirectUri) {
-          const [, integration, org, nonce, user] = statePattern.exec(state) ?? []
+        finish: Effect.fn("Connections.finish")(function* ({ code, state, error }) {
+          const [, integration, org, nonce, user, uri] = statePattern.exec(state) ?? []
           const over = fail("expired", "this link is used, or older than 5 min: begin again with `proliferate connections add`")
           if (nonce === undefined) return yield* over
-          if (!(yield* records.takeNonce(org!, purposeOf(integration!, user!), nonce))) return yield* over
+          if (!(yield* records.takeNonce(org!, purposeOf(integration!, user!, uri!), nonce))) return yield* over
           if (error !== undefined || code === undefined)
             return yield* fail("reference", `${integration} was not connected: ${(error ?? "no code came back").slice(0, 200)}`)
           const provider = yield* providerOf(org!, integration!)
           if (provider.oauth === null) return yield* over
           const credential = yield* provider.oauth
-            .exchange({ code, redirectUri })
+            .exchange({ code, redirectUri: Buffer.from(uri!, "base64url").toString() })
             .pipe(Effect.catchTag("ActionError", ({ message }) => fail("provider", message)))
           return yield* connect(org!, provider, credential, {}, user!)
         })

@@ -1,14 +1,10 @@
-/**
- * The routes of actions: what agents ask for inside their session, and what people decide, lend, set and connect. As in routes.ts,
- * nothing is decided here.
- */
+/** The routes of actions: what agents ask for inside their session, and what people decide and lend. As in routes.ts, nothing is decided here. */
 import { Effect, Schema } from "effect"
 import { Actions, NewCall, waitMaxMs } from "../../actors/services/actions.ts"
 import { Approval, Approvals, Denial, Settlement } from "../../actors/services/approvals.ts"
 import { Catalogue } from "../../actors/services/catalogue.ts"
-import { Beginning, Connections, NewConnection } from "../../actors/services/connections.ts"
 import { GrantsOf, NewGrant, Refusal, WantedGrant } from "../../actors/services/grants.ts"
-import { Hypothetical, NewRule, Policies } from "../../actors/services/policies.ts"
+import { Previewed, Rehearsals } from "../../actors/services/rehearsal.ts"
 import { Id } from "../../actors/services/words.ts"
 import { accepted, created, nothing, ok, on, type Reply, type Route, whole, YesOrNo } from "./endpoint.ts"
 
@@ -123,6 +119,11 @@ export const actionRoutes: ReadonlyArray<Route> = [
     verb: "grants.revoke",
     run: ({ pass, params }) => GrantsOf.use((grants) => grants.revoke(pass, params["grantId"]!)).pipe(Effect.map(ok))
   }),
+  on("POST", "/v1/grants/preview", {
+    verb: "grants.read",
+    body: Previewed,
+    run: ({ pass, body }) => Rehearsals.use((rehearsals) => rehearsals.preview(pass, body)).pipe(Effect.map(ok))
+  }),
   on("GET", "/v1/grant-requests", {
     verb: "grants.read",
     query: Open,
@@ -134,48 +135,5 @@ export const actionRoutes: ReadonlyArray<Route> = [
     body: Refusal,
     run: ({ pass, params, body }) =>
       GrantsOf.use((grants) => grants.refuse(pass, params["requestId"]!, body.reason)).pipe(Effect.map(ok))
-  }),
-
-  on("GET", "/v1/policy", {
-    verb: "rules.read",
-    run: ({ pass }) => Policies.use((policies) => policies.show(pass)).pipe(Effect.map(ok))
-  }),
-  on("POST", "/v1/policy/rules", {
-    verb: "rules.set",
-    body: NewRule,
-    run: ({ pass, body }) => Policies.use((policies) => policies.set(pass, body)).pipe(Effect.map(ok))
-  }),
-  on("DELETE", "/v1/policy/rules/:ruleId", {
-    verb: "rules.set",
-    run: ({ pass, params }) =>
-      Policies.use((policies) => policies.remove(pass, params["ruleId"]!)).pipe(Effect.map((revision) => ok({ revision })))
-  }),
-  on("POST", "/v1/policy/explain", {
-    verb: "rules.read",
-    body: Hypothetical,
-    run: ({ pass, body }) => Policies.use((policies) => policies.explain(pass, body)).pipe(Effect.map(ok))
-  }),
-
-  on("GET", "/v1/connections", {
-    verb: "connections.read",
-    run: ({ pass }) => Connections.use((all) => all.list(pass)).pipe(Effect.map((connections) => ok({ connections })))
-  }),
-  on("POST", "/v1/connections", {
-    verb: "connections.add",
-    body: NewConnection,
-    run: ({ pass, body }) => Connections.use((all) => all.add(pass, body)).pipe(Effect.map(created))
-  }),
-  on("POST", "/v1/connections/oauth", {
-    verb: "connections.add",
-    body: Beginning,
-    run: ({ pass, body }) => Connections.use((all) => all.begin(pass, body)).pipe(Effect.map(created))
-  }),
-  on("POST", "/v1/connections/:connectionId/check", {
-    verb: "connections.check",
-    run: ({ pass, params }) => Connections.use((all) => all.check(pass, params["connectionId"]!)).pipe(Effect.map(ok))
-  }),
-  on("POST", "/v1/connections/:connectionId/revoke", {
-    verb: "connections.revoke",
-    run: ({ pass, params }) => Connections.use((all) => all.revoke(pass, params["connectionId"]!)).pipe(Effect.map(ok))
   })
 ]

@@ -6,6 +6,7 @@ import type { Approvals } from "../../actors/services/approvals.ts"
 import type { Catalogue } from "../../actors/services/catalogue.ts"
 import type { Configurations } from "../../actors/services/configurations.ts"
 import type { Connections } from "../../actors/services/connections.ts"
+import type { ConnectorBook } from "../../actors/services/connector-book.ts"
 import type { GrantsOf } from "../../actors/services/grants.ts"
 import type { Inspection } from "../../actors/services/inspection.ts"
 import type { Installations } from "../../actors/services/installations.ts"
@@ -13,6 +14,7 @@ import type { Operations } from "../../actors/services/operations.ts"
 import type { People } from "../../actors/services/people.ts"
 import type { Policies } from "../../actors/services/policies.ts"
 import type { Proposals } from "../../actors/services/pull-requests.ts"
+import type { Rehearsals } from "../../actors/services/rehearsal.ts"
 import type { Repositories } from "../../actors/services/repositories.ts"
 import type { Sessions } from "../../actors/services/sessions.ts"
 import type { Uploads } from "../../actors/services/uploads.ts"
@@ -25,8 +27,10 @@ export type Services =
   | Approvals
   | Catalogue
   | Connections
+  | ConnectorBook
   | GrantsOf
   | Policies
+  | Rehearsals
   | People
   | Repositories
   | Configurations

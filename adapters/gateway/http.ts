@@ -9,6 +9,7 @@ import { Id } from "../../actors/services/words.ts"
 import { newId } from "../../runtime/address.ts"
 import type { Coordination } from "../../runtime/coordination.ts"
 import { actionRoutes } from "./actions.ts"
+import { administrationRoutes } from "./administration.ts"
 import type { Reply, Route, Services } from "./endpoint.ts"
 import { parseBytes } from "./json.ts"
 import { operationRoutes } from "./operations.ts"
@@ -59,9 +60,9 @@ const placeOf = ([path, its]: readonly [string, ReadonlyArray<Route>]): Place =>
   names: [...path.matchAll(/:([A-Za-z]+)/g)].map(([, name]) => name!),
   methods: new Map(its.map((route) => [route.method, route]))
 })
-const places: ReadonlyArray<Place> = [...Map.groupBy([...routes, ...operationRoutes, ...actionRoutes], ({ path }) => path)].map(
-  placeOf
-)
+const places: ReadonlyArray<Place> = [
+  ...Map.groupBy([...routes, ...operationRoutes, ...actionRoutes, ...administrationRoutes], ({ path }) => path)
+].map(placeOf)
 
 const httpError = (status: HttpError["status"], message: string, headers: Record<string, string> = {}) =>
   Effect.fail(new HttpError({ status, message, headers }))
