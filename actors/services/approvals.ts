@@ -6,7 +6,7 @@ import { Context, Effect, Layer, Schema } from "effect"
 import type { ApprovalContext } from "../../machines/approval/context.ts"
 import { ApprovalEvent } from "../../machines/approval/events.ts"
 import { GrantDraft, narrowestFor } from "../../machines/grants.ts"
-import { newId } from "../../runtime/address.ts"
+import { type Address, newId } from "../../runtime/address.ts"
 import { type AskError, type Refused, Router } from "../../runtime/router.ts"
 import { SealedArguments } from "../arguments.ts"
 import { displayed } from "../displayed.ts"
@@ -142,6 +142,13 @@ export class Approvals extends Context.Service<
         return yield* fail("refused", `call ${id} is decided: it is ${status}, decided by ${who}; ${refused.message}`)
       })
 
+      /** A session that has stopped tells its calls; whoever decides in that moment must not be faster. */
+      const endedWithSession = Effect.fnUntraced(function* (address: Address) {
+        const session = yield* directory.session(address.org, address.home)
+        if (session !== null && session.status !== "stopping" && session.status !== "stopped") return
+        yield* router.ask(address, { id: `ended:${address.home}`, event: { type: "session.ended" }, by: null })
+      })
+
       const ask = Effect.fnUntraced(function* (
         pass: Pass,
         id: string,
@@ -149,6 +156,7 @@ export class Approvals extends Context.Service<
         event: { readonly type: string; readonly [field: string]: unknown }
       ) {
         const { address } = yield* lookAt(pass, id)
+        yield* endedWithSession(address)
         const by = userOf(pass)!
         const messageId = `${event.type}:${by}:${key ?? (yield* newId("req"))}`
         const answer = yield* router

@@ -51,7 +51,7 @@ const add = Command.make(
     const { json } = yield* ask("POST", "/v1/connectors", Connector, { body })
     yield* answer(json, () => `${slug} is added; \`proliferate connectors validate ${slug}\` asks it for its tools.`)
   })
-).pipe(Command.withDescription("Adds an MCP server"))
+).pipe(Command.withDescription("Adds an MCP server: its tools become actions, each with its risk"))
 
 const list = Command.make(
   "list",
@@ -72,7 +72,7 @@ const list = Command.make(
       )
     )
   })
-).pipe(Command.withDescription("MCP servers"), Command.withAlias("ls"))
+).pipe(Command.withDescription("The MCP servers that are connected"), Command.withAlias("ls"))
 
 const Diagnosis = Schema.Struct({
   trouble: Schema.NullOr(Schema.String),

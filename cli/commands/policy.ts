@@ -111,7 +111,7 @@ const remove = Command.make(
     const { json, value } = yield* ask("DELETE", path, Schema.Struct({ revision: Schema.Int }))
     yield* answer(json, () => `${rule} is gone; the rules are at revision ${value.revision}.`)
   })
-).pipe(Command.withDescription("Removes a rule"))
+).pipe(Command.withDescription("Removes a rule: what it was about is decided by the others, or by its risk"))
 
 const Explained = Schema.Struct({
   verdict: Schema.String,
