@@ -48,6 +48,10 @@ export interface Homes<R> {
   readonly drain: Effect.Effect<void>
 }
 
+/** After so many that are begun, what they have asked for is let in: else the first would stand when the last has been begun. */
+const activatedAtOnce = 256
+const aMoment = Effect.sleep(1)
+
 const unavailable = ({ message }: JournalError) => new Unavailable({ reason: "journal", message: `${message}; try again` })
 
 /** `deliver` is what hosts themselves deliver by: theirs may be a home elsewhere. By default all are here. */
@@ -187,7 +191,11 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
       ),
     activateResidents: (isOurs) =>
       Effect.flatMap(journal.residents(recentMs), (residents) =>
-        Effect.forEach(residents.filter(isOurs), activate, { discard: true })
+        Effect.forEach(
+          residents.filter(isOurs),
+          (address, index) => Effect.andThen(activate(address), (index + 1) % activatedAtOnce === 0 ? aMoment : Effect.void),
+          { discard: true }
+        )
       ),
     names: () => [...hosts.values()],
     leave,

@@ -7,6 +7,7 @@ import type postgres from "postgres"
 import { FeedError, type FeedEvent, type FeedHead, FeedStore, type Home } from "../../runtime/feed.ts"
 import { ask } from "./failure.ts"
 import { Postgres } from "./pool.ts"
+import { together } from "./together.ts"
 
 const silent: FeedHead = { epoch: 1, seq: 0, first: 1, sources: {} }
 
@@ -29,13 +30,19 @@ export const postgresFeed = ({ sql }: Postgres["Service"]): FeedStore["Service"]
   const of = ({ org, id }: Home) => sql`org = ${org} and home = ${id}`
   const head = sql`epoch::float8, seq::float8, first::float8, sources`
   const json = (value: unknown) => sql.json(value as postgres.JSONValue)
+  const headOf = together(async (homes: ReadonlyArray<Home>) => {
+    const asked = json(homes.map(({ org, id }) => [org, id]))
+    const rows = await sql<Array<FeedHead & { readonly n: number }>>`
+      select x.n::int4, h.* from jsonb_array_elements(${asked}::jsonb) with ordinality as x (of, n) cross join lateral (
+        select ${head} from feed_heads where org = x.of->>0 and home = x.of->>1 offset 0
+      ) as h`
+    const found = homes.map(() => silent)
+    for (const { n, ...row } of rows) found[n - 1] = row
+    return found
+  })
 
   return {
-    head: (home) =>
-      Effect.map(
-        call(() => sql<Array<FeedHead>>`select ${head} from feed_heads where ${of(home)}`),
-        ([row]) => row ?? silent
-      ),
+    head: (home) => call(() => headOf(home)),
 
     append: (home, known, events) => {
       const sources = json(raised(known.sources, events))

@@ -17,8 +17,14 @@ import {
 import { commit } from "./commit.ts"
 import { ask } from "./failure.ts"
 import { Postgres } from "./pool.ts"
+import { together } from "./together.ts"
 
 type StoredRow = Omit<Stored, "timers"> & { readonly timers: Readonly<Record<string, number>> | null }
+interface Rows {
+  readonly address: Address
+  readonly after: number
+  readonly limit: number
+}
 type Placed<A> = Omit<A, "address"> & Address
 
 const call = <A>(run: () => PromiseLike<A>): Effect.Effect<A, JournalError> =>
@@ -38,20 +44,39 @@ export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journa
   }
   const json = (value: unknown) => sql.json((value ?? null) as postgres.JSONValue)
 
+  // Each question finds its rows by their key, whatever the planner believes of the tables.
+  const load = together(async (addresses: ReadonlyArray<Address>) => {
+    const asked = json(addresses.map(({ org, kind, id }) => [org, kind, id]))
+    const rows = await sql<Array<StoredRow & { readonly n: number }>>`
+      select x.n::int4, a.* from jsonb_array_elements(${asked}::jsonb) with ordinality as x (of, n) cross join lateral (
+        select rev::float8, epoch::float8, machine_version as "machineVersion", status, snapshot, resident, quarantine,
+          updated_at::float8 as "updatedAtMs",
+          (select jsonb_object_agg(t.timer, t.rev) from timers t where t.id = s.id and t.kind = s.kind and t.org = s.org) as timers
+        from actors s where s.id = x.of->>2 and s.kind = x.of->>1 and s.org = x.of->>0 offset 0
+      ) as a`
+    const found: Array<Stored | null> = addresses.map(() => null)
+    for (const { n, timers, ...stored } of rows) found[n - 1] = { ...stored, timers: new Map(Object.entries(timers ?? {})) }
+    return found
+  })
+
+  const history = together(async (questions: ReadonlyArray<Rows>) => {
+    const asked = json(questions.map(({ address: { org, kind, id }, after, limit }) => [org, kind, id, after, limit]))
+    const rows = await sql<Array<JournalRow & { readonly n: number }>>`
+      select x.n::int4, j.* from jsonb_array_elements(${asked}::jsonb) with ordinality as x (of, n) cross join lateral (
+        select rev::float8, machine_version as "machineVersion", message_id as "messageId", event, taken, effects, notices, by, cause,
+          at::float8 as "atMs"
+        from journal where id = x.of->>2 and kind = x.of->>1 and org = x.of->>0 and rev > (x.of->3)::int8
+        order by journal.rev limit (x.of->4)::int8
+      ) as j order by x.n, j.rev`
+    const found = questions.map((): Array<JournalRow> => [])
+    for (const { n, ...row } of rows) found[n - 1]!.push(row)
+    return found
+  })
+
   return {
     commit: (batch) => call(() => commit(committer, batch)),
 
-    load: (address) =>
-      Effect.map(
-        call(
-          () => sql<Array<StoredRow>>`
-          select rev::float8, epoch::float8, machine_version as "machineVersion", status, snapshot, resident, quarantine,
-            updated_at::float8 as "updatedAtMs",
-            (select jsonb_object_agg(timer, rev) from timers where ${actorAt(address)}) as timers
-          from actors where ${actorAt(address)}`
-        ),
-        ([row]) => row && { ...row, timers: new Map(Object.entries(row.timers ?? {})) }
-      ).pipe(Effect.map((stored): Stored | null => stored ?? null)),
+    load: (address) => call(() => load(address)),
 
     seen: ({ org, kind, id }, messageId) =>
       Effect.map(
@@ -63,12 +88,7 @@ export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journa
         ([row]) => row?.rev ?? null
       ),
 
-    history: (address, after, limit) =>
-      call(
-        () => sql<Array<JournalRow>>`
-        select rev::float8, machine_version as "machineVersion", message_id as "messageId", event, taken, effects, notices, by, cause, at::float8 as "atMs"
-        from journal where ${actorAt(address)} and rev > ${after} order by rev limit ${limit}`
-      ),
+    history: (address, after, limit) => call(() => history({ address, after, limit })),
 
     find: (org, kind, id) =>
       Effect.map(

@@ -30,6 +30,7 @@ import { benchJourney } from "./journey.ts"
 import { benchOutbox } from "./outbox.ts"
 import { installPeers } from "./peers/install.ts"
 import { connections, onePool } from "./postgres.ts"
+import { benchRecovery } from "./recovery.ts"
 import { type Row, table } from "./rows.ts"
 import { benchSandbox } from "./sandbox.ts"
 import { benchSessions } from "./sessions.ts"
@@ -90,6 +91,7 @@ const benches: Readonly<Record<string, Rows>> = {
   snapshot: benchSnapshot,
   outbox: benchOutbox(rounds, withPeers),
   timers: benchTimers,
+  recovery: benchRecovery,
   "CLI --help": Effect.promise(benchHelp),
   ...(withPeers && {
     "sessions, 1 at once": benchSessions(1, rounds),

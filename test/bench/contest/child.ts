@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 
 /** A round that takes longer has hung. */
-const roundMs = 120_000
+const roundMs = 300_000
 
 /** Begins the lines that are meant for us. */
 export const marked = "FIGURES "
