@@ -61,6 +61,10 @@ export class Network {
     this.#between.note("network", `${home} belongs to ${owner.name}`)
   }
 
+  place(home: string, owner: Peer): void {
+    this.#owners.set(home, owner)
+  }
+
   cut(from: Peer, to: Peer, forMs: number): void {
     this.#cuts.set(`${from.name}>${to.name}`, this.#between.timeline.nowMs + forMs)
     this.#between.note("network", `nothing passes from ${from.name} to ${to.name}`)
