@@ -7,198 +7,38 @@ import { once } from "node:events"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Effect } from "effect"
+import { testServer } from "../support/cluster.ts"
 import { crewMax } from "./crew.ts"
-
-interface Mutant {
-  /** The promise that it should break. */
-  readonly law: string
-  readonly name: string
-  readonly file: string
-  readonly find: string
-  readonly replace: string
-  /** The scenario that shows it; else seeds do. */
-  readonly by?: string
-}
-
-export const mutants: ReadonlyArray<Mutant> = [
-  {
-    law: "J2 G4",
-    name: "the journal compares neither revision nor epoch",
-    file: "adapters/memory/journal.ts",
-    find: "actor?.stored.rev === base && actor.stored.epoch === transition.epoch",
-    replace: "actor !== undefined"
-  },
-  {
-    law: "J3",
-    name: "the journal takes a message twice",
-    file: "adapters/memory/journal.ts",
-    find: "if (first !== undefined) {",
-    replace: "if (first === -1) {"
-  },
-  {
-    law: "M1 G1",
-    name: "an answer comes before its commit",
-    file: "runtime/cell.ts",
-    find: "this.current = envelope.delivery\n",
-    replace: "this.current = envelope.delivery\n    envelope.resume(Effect.succeed({ rev: 1, duplicate: false }))\n"
-  },
-  {
-    law: "J1",
-    name: "steps that are not taken together are taken to be",
-    file: "runtime/activation.ts",
-    find: 'if (verdict._tag !== "Won") {',
-    replace: 'if (verdict._tag === "Unstorable") {'
-  },
-  {
-    law: "S",
-    name: "what is decided together is not what it would be one after another",
-    file: "runtime/fold.ts",
-    find: "memory = remembered(memory, delivery, decision, memory.rev + 1, memory.epoch)",
-    replace: "memory = { ...memory, rev: memory.rev + 1 }"
-  },
-  {
-    law: "G3",
-    name: "what a crash kept from the feed is not told at the next activation",
-    file: "runtime/notices.ts",
-    find: "for (let after = Math.max(0, told - 1); after < rev; ) {",
-    replace: "for (let after = rev; after < rev; ) {"
-  },
-  {
-    law: "V1",
-    name: "a crashed child is not started again",
-    file: "runtime/supervisor.ts",
-    find: "        this.#run(again)\n",
-    replace: ""
-  },
-  {
-    law: "F1",
-    name: "the feed's store appends whatever it holds",
-    file: "adapters/memory/feed.ts",
-    find: "if (head.seq !== known.seq || head.epoch !== known.epoch)",
-    replace: "if (head.seq < 0)"
-  },
-  {
-    law: "F2",
-    name: "the feed drops no repeats",
-    file: "runtime/local-feeds.ts",
-    find: "if (sourceSeq <= (reached.get(source) ?? -1)) return false",
-    replace: ""
-  },
-  {
-    law: "F3",
-    name: "a gap in the feed is not told",
-    file: "runtime/local-feeds.ts",
-    find: "gap: first > after + 1 ? { from: after + 1, through: first - 1 } : null",
-    replace: "gap: null"
-  },
-  {
-    law: "L1",
-    name: "an event is acknowledged to the daemon before it is stored",
-    file: "actors/link.ts",
-    find: "yield* voice.publish(",
-    replace: "yield* Effect.ignore(daemons.ack(sandboxId, daemonId, last.seq))\n          yield* voice.publish("
-  },
-  {
-    law: "L1",
-    name: "an event is acknowledged to the daemon before its fact is committed",
-    file: "actors/link.ts",
-    find: ":${event.seq}`, fact)",
-    replace: ":${event.seq}`, fact).pipe(Effect.forkDetach)"
-  },
-  {
-    law: "S5",
-    name: "a sandbox that is heard of too late is not destroyed",
-    file: "machines/session.ts",
-    find: 'guard: "isStraySandbox"',
-    replace: 'guard: "isOurs"'
-  },
-  {
-    law: "I5",
-    name: "a boot of unknown outcome is told to have failed",
-    file: "actors/session.ts",
-    find: 'return reason === "unreachable" ? undone(key, failed) : Effect.succeed(failed)',
-    replace: "return Effect.succeed(failed)"
-  },
-  {
-    law: "I5",
-    name: "a destruction is given up when the provider does not answer",
-    file: "actors/session.ts",
-    find: "error.isTransient ? Effect.succeed(new NotYet(error.message)) : Effect.die(error)",
-    replace: "Effect.die(error)"
-  },
-  {
-    law: "R2",
-    name: "a provider that does not answer is taken to say gone",
-    file: "actors/reconcilers.ts",
-    find: 'if (Option.isNone(status)) return noAnswer(view)\n        if (status.value !== "gone")',
-    replace: 'if (Option.isSome(status) && status.value !== "gone")'
-  },
-  {
-    law: "R3",
-    name: "however much is in trouble at once, it is put right",
-    file: "runtime/drift.ts",
-    find: "this.held = isGuarded && isTooMuch",
-    replace: "this.held = isGuarded && found.length < 0"
-  },
-  {
-    law: "R2",
-    name: "what is in trouble is given no time to come right by itself",
-    file: "runtime/drift.ts",
-    find: "Math.max(firstMs + graceMs, nextMs)",
-    replace: "nextMs"
-  },
-  {
-    law: "R1",
-    name: "a fix is taken at any revision",
-    file: "runtime/activation.ts",
-    find: "ifRev !== undefined && ifRev !== memory.rev",
-    replace: "ifRev === -1"
-  },
-  {
-    law: "G5",
-    name: "the residents of a lost host are left alone",
-    file: "runtime/reconcilers.ts",
-    find: "Effect.as(router.wake(address), ",
-    replace: "Effect.succeed("
-  },
-  {
-    law: "I5",
-    name: "a sandbox at work is taken for one that is astray",
-    file: "actors/reconcilers.ts",
-    find: "contextOf(view).sandboxId === sandboxId ||",
-    replace: ""
-  },
-  {
-    law: "R2",
-    name: "what is seen once and then not any more stays in trouble",
-    file: "runtime/drift.ts",
-    find: "(isWhole && !isOpen.has(subject))",
-    replace: "false"
-  }
-]
+import type { Mutant } from "./mutant.ts"
+import { mutants } from "./mutant-list.ts"
 
 const root = join(import.meta.dirname, "../..")
-const copied = ["runtime", "actors", "machines", "adapters/memory", "test/simulation", "test/support", "package.json"]
+const copied = ["runtime", "actors", "machines", "adapters/memory", "adapters/postgres", "sql", "test/simulation", "test/support"]
+
+/** Whether its text is there to be replaced. */
+export const fits = ({ file, find }: Mutant): boolean => readFileSync(join(root, file), "utf8").split(find).length === 2
 
 /** Seeds that a mutant is given to betray itself. */
 const seedsMax = 400
 
 /** The promise that it broke, or null if it lived. */
-const fate = async ({ name, file, find, replace, by }: Mutant): Promise<string | null> => {
+const fate = async ({ file, find, replace, by, isOnPostgres = false }: Mutant, url: string): Promise<string | null> => {
   const scratch = mkdtempSync(join(tmpdir(), "proliferate-mutant-"))
   try {
-    for (const path of copied) cpSync(join(root, path), join(scratch, path), { recursive: true })
+    for (const path of [...copied, "package.json"]) cpSync(join(root, path), join(scratch, path), { recursive: true })
     symlinkSync(join(root, "node_modules"), join(scratch, "node_modules"))
     const source = readFileSync(join(scratch, file), "utf8")
-    if (source.split(find).length !== 2)
-      throw new Error(`the mutant "${name}" fits no more: ${file} must hold its text once: ${find}`)
     writeFileSync(
       join(scratch, file),
       source.replace(find, () => replace)
     )
     const program = join(scratch, "test/simulation/simulate.ts")
     const what = by === undefined ? ["--seeds", `${seedsMax}`] : ["--scenario", by]
-    const run = spawn(process.execPath, [program, ...what, "--violations", "1", "--no-shrink"])
+    const on = isOnPostgres ? ["--postgres"] : []
+    const run = spawn(process.execPath, [program, ...what, ...on, "--violations", "1", "--no-shrink"], {
+      env: { ...process.env, TEST_DATABASE_URL: url }
+    })
     const said = { stdout: "", stderr: "" }
     for (const stream of ["stdout", "stderr"] as const)
       run[stream].setEncoding("utf8").on("data", (text) => {
@@ -214,17 +54,20 @@ const fate = async ({ name, file, find, replace, by }: Mutant): Promise<string |
 
 /** How many were caught. */
 export const killMutants = async (say: (line: string) => void): Promise<number> => {
+  const unfit = mutants.filter((mutant) => !fits(mutant)).map(({ name, file }) => `"${name}" in ${file}`)
+  if (unfit.length > 0) throw new Error(`of these mutants the text is not there, or twice: ${unfit.join(", ")}`)
   const waiting = [...mutants]
   let caught = 0
-  const work = async () => {
+  const work = async (url: string) => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      const law = await fate(mutant)
+      const law = await fate(mutant, url)
       if (law !== null) caught += 1
       say(
         `${law === null ? "LIVES " : "caught"}  ${mutant.name}\n        should break ${mutant.law}${law === null ? "" : `; broke: ${law.slice(0, 160)}`}`
       )
     }
   }
-  await Promise.all(Array.from({ length: crewMax }, work))
+  const all = (url: string) => Promise.all(Array.from({ length: crewMax }, () => work(url)))
+  await Effect.runPromise(Effect.scoped(Effect.flatMap(testServer, (url) => Effect.promise(() => all(url)))))
   return caught
 }
