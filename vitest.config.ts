@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config"
 /** Suites that take long for what they add: `.ci/run` runs them, and `DEEP=1 npm test`. */
 const deep = [
   "test/agents/real.test.ts",
+  "test/checker/broken.test.ts",
   "test/cli/doctor-lacks.test.ts",
   "test/contract/sandboxes-copied.test.ts",
   "test/contract/sandboxes-unprivileged.test.ts",

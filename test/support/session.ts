@@ -3,14 +3,25 @@
  * invariants of machines/session.ts. A test reads as the story of what is asked, told, and of the deadlines that pass.
  */
 import assert from "node:assert"
-import type { AnyMachineSnapshot, AnyStateNode } from "xstate"
+import type { AnyMachineSnapshot, AnyStateMachine, AnyStateNode } from "xstate"
 import type { SessionEvent } from "../../machines/session/events.ts"
 import { sessionMachine } from "../../machines/session.ts"
 import { begin as beginStep, type Decision, persist, restore, step } from "../../runtime/step.ts"
 import type { Move, Played } from "./played.ts"
 import { keepsInvariants } from "./session-invariants.ts"
 
-const stored = (snapshot: AnyMachineSnapshot) => restore(sessionMachine, JSON.parse(JSON.stringify(persist(snapshot))))
+/** Another where a test wants to see that a machine with a fault is found out. */
+let machine: AnyStateMachine = sessionMachine
+export const playedOn = <A>(other: AnyStateMachine, play: () => A): A => {
+  machine = other
+  try {
+    return play()
+  } finally {
+    machine = sessionMachine
+  }
+}
+
+const stored = (snapshot: AnyMachineSnapshot) => restore(machine, JSON.parse(JSON.stringify(persist(snapshot))))
 
 const armedAfter = (armed: Played["armed"], timers: Decision["timers"]): Played["armed"] => {
   const next = new Map(armed)
@@ -22,7 +33,7 @@ const armedAfter = (armed: Played["armed"], timers: Decision["timers"]): Played[
 }
 
 export const begin = (changes: Partial<Extract<SessionEvent, { type: "create" }>> = {}): Played => {
-  const last = beginStep(sessionMachine, {
+  const last = beginStep(machine, {
     type: "create",
     configurationId: "cfg_1",
     title: "a title",
@@ -43,7 +54,7 @@ export const begin = (changes: Partial<Extract<SessionEvent, { type: "create" }>
 }
 
 export const send = (at: Played, event: SessionEvent): Played => {
-  const last = step(sessionMachine, at.snapshot, event)
+  const last = step(machine, at.snapshot, event)
   const snapshot = last.taken.length === 0 ? last.snapshot : stored(last.snapshot)
   // A timer that fired is spent, unless this very step armed it anew.
   const waiting = new Map([...at.armed].filter(([, timer]) => timer.type !== event.type))
@@ -73,7 +84,7 @@ export const leavesOf = (snapshot: AnyMachineSnapshot): Array<string> =>
     .sort()
 
 /** Every innermost state of a machine in which a session can stay, by its path. */
-export const stateIds = ({ root }: typeof sessionMachine): ReadonlyArray<string> => {
+export const stateIds = ({ root }: Pick<AnyStateMachine, "root">): ReadonlyArray<string> => {
   const leaves = (node: AnyStateNode): ReadonlyArray<string> =>
     Object.keys(node.states).length > 0
       ? Object.values(node.states).flatMap(leaves)
