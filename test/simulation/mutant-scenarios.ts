@@ -72,7 +72,7 @@ export const mutantsOfScenarios: ReadonlyArray<Mutant> = [
     law: "R2",
     name: "a link believes one answer that its sandbox is gone",
     file: "actors/link.ts",
-    find: "if ((yield* now) - goneSinceMs >= surelyGoneMs) yield*",
+    find: "if ((yield* steadyMs) - goneSinceMs >= surelyGoneMs) yield*",
     replace: "yield*",
     by: "a provider says once of a sandbox that there is none"
   },
