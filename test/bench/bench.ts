@@ -3,7 +3,8 @@
  * A table of medians, or with --json a last line `{"rows":[{name, against, ours, theirs, ratio, unit, spread, goal, raw}]}`. These are
  * no tests: exit 0 whatever they say, 1 if one could not be measured. `--only` takes beginnings of the names below. `--peers` adds
  * what others' systems do, each in a process of its own; they are installed into test/bench/peers and reach no user. `--rounds` counts
- * for the rows whose contestants are processes, 5 unless told.
+ * for the rows whose contestants are processes, 5 unless told. `--model` says what ten thousand to a million sessions need, `--scale`
+ * what rate of transitions this machine bears; neither runs the rows.
  *
  * Those that need PostgreSQL have the embedded one on a directory of its own, fsync and synchronous_commit asserted to be on; one
  * pool of 32 connections serves ours and theirs. Rounds alternate; the first warms up and is not counted.
@@ -19,6 +20,7 @@ import { localFeeds } from "../../runtime/local-feeds.ts"
 import { localRouter } from "../../runtime/local-router.ts"
 import { benchActivation } from "./activation.ts"
 import { benchBurst } from "./burst.ts"
+import { costs } from "./costs.ts"
 import { counterActor } from "./counter.ts"
 import { benchAck, benchDurable } from "./durable.ts"
 import { benchFairness } from "./fairness.ts"
@@ -27,6 +29,7 @@ import { benchFeedBytes } from "./feed-bytes.ts"
 import { benchHelp } from "./help.ts"
 import { benchIdle } from "./idle.ts"
 import { benchJourney } from "./journey.ts"
+import { limits, modelText, needOf, workload } from "./model.ts"
 import { benchOutbox } from "./outbox.ts"
 import { installPeers } from "./peers/install.ts"
 import { connections, onePool } from "./postgres.ts"
@@ -36,11 +39,13 @@ import { benchSandbox } from "./sandbox.ts"
 import { benchSessions } from "./sessions.ts"
 import { benchSnapshot } from "./snapshot.ts"
 import { benchStep } from "./step.ts"
+import { sweep, sweepText } from "./sweep.ts"
+import { benchRows } from "./ten-million.ts"
 import { benchTimers } from "./timers.ts"
 
 const limitMs = 300_000
 const peersLimitMs = 1_800_000
-const usage = "usage: npm run bench [-- [--json] [--peers] [--rounds N] [--only NAME…]]"
+const usage = "usage: npm run bench [-- [--json] [--model] [--scale] [--peers] [--rounds N] [--only NAME…]]"
 
 const refuse = (): never => {
   console.error(usage)
@@ -49,7 +54,14 @@ const refuse = (): never => {
 const asked = () => {
   try {
     return parseArgs({
-      options: { json: { type: "boolean" }, peers: { type: "boolean" }, rounds: { type: "string" }, only: { type: "string" } },
+      options: {
+        model: { type: "boolean" },
+        scale: { type: "boolean" },
+        json: { type: "boolean" },
+        peers: { type: "boolean" },
+        rounds: { type: "string" },
+        only: { type: "string" }
+      },
       allowPositionals: true
     })
   } catch {
@@ -100,9 +112,36 @@ const benches: Readonly<Record<string, Rows>> = {
   })
 }
 
-const chosen = Object.entries(benches).filter(([name]) => only.length === 0 || only.some((word) => name.startsWith(word)))
+/** Those that take minutes to prepare are run when they are named. */
+const long: Readonly<Record<string, Rows>> = { rows: benchRows }
+
+/** Not against anything: what so many sessions need, and how much this machine bears. */
+const [isModel, isScale] = [values.model === true, values.scale === true]
+const residentBytes = Effect.map(benchIdle(10_000), (rows) => rows[0]!.ours)
+const model = Effect.gen(function* () {
+  const measured = yield* costs.pipe(Effect.provide(runtime))
+  const bytes = yield* residentBytes
+  const needs = [10_000, 100_000, 1_000_000].map((sessions) => needOf(sessions, measured, bytes))
+  yield* Console.log(modelText(measured, bytes, needs))
+  return { model: { costs: measured, residentBytes: bytes, workload, limits, needs } }
+})
+const scale = Effect.gen(function* () {
+  const levels = yield* sweep.pipe(Effect.provide(runtime))
+  yield* Console.log(sweepText(levels))
+  return { scale: levels }
+})
+if (isModel || isScale) {
+  const parts = [...(isModel ? [model] : []), ...(isScale ? [scale] : [])]
+  const found = await Effect.runPromise(Effect.forEach(parts, (part) => Effect.scoped(part as typeof model)))
+  if (isJson) console.log(JSON.stringify(Object.assign({}, ...found)))
+  process.exit(0)
+}
+
+const chosen = [...Object.entries(benches), ...(only.length > 0 ? Object.entries(long) : [])].filter(
+  ([name]) => only.length === 0 || only.some((word) => name.startsWith(word))
+)
 if (chosen.length === 0) {
-  console.error(`no row is called ${only.join(", ")}; there are: ${Object.keys(benches).join(", ")}`)
+  console.error(`no row is called ${only.join(", ")}; there are: ${Object.keys({ ...benches, ...long }).join(", ")}`)
   process.exit(2)
 }
 
@@ -123,9 +162,12 @@ const rows: Array<Row> = []
 const failures: Array<string> = []
 for (const [name, bench] of chosen) {
   const startedAt = performance.now()
-  const exit = await Effect.runPromiseExit(Effect.timeout(Effect.scoped(bench), withPeers ? peersLimitMs : limitMs), {
-    signal: ended.signal
-  })
+  const exit = await Effect.runPromiseExit(
+    Effect.timeout(Effect.scoped(bench), withPeers || name in long ? peersLimitMs : limitMs),
+    {
+      signal: ended.signal
+    }
+  )
   if (ended.signal.aborted) process.exit(130)
   if (Exit.isSuccess(exit)) rows.push(...exit.value)
   else failures.push(`${name} was not measured: ${Cause.pretty(exit.cause)}`)

@@ -13,7 +13,7 @@ const tokens = 20_000
 const together = 8
 const homes = 4
 
-const event = (sourceSeq: number): FeedEvent => ({
+export const eventOf = (sourceSeq: number): FeedEvent => ({
   ...{ source: "daemon/dmn_01kbench", sourceSeq, kind: "message", agent: "scripted", parent: null, rev: null },
   at: 1_760_000_000_000 + sourceSeq,
   body: { turnId: "trn_01kbench", messageId: "msg_1", delta: ` word${sourceSeq % 1_000}` }
@@ -43,10 +43,10 @@ export const benchFeedBytes = Effect.gen(function* () {
     for (let seq = 1; seq <= each; seq += together) {
       yield* feeds.publish(
         at,
-        Array.from({ length: together }, (_, n) => event(seq + n))
+        Array.from({ length: together }, (_, n) => eventOf(seq + n))
       )
     }
-    const rows = Array.from({ length: each }, (_, n) => ({ seq: n + 1, event: event(n + 1) }))
+    const rows = Array.from({ length: each }, (_, n) => ({ seq: n + 1, event: eventOf(n + 1) }))
     yield* Effect.promise(
       () => sql`insert into bench_tokens select 'org_bench', ${at.id}, (r->>'seq')::int8, r->'event'
         from jsonb_array_elements(${sql.json(rows as never)}) as r`
