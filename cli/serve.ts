@@ -122,8 +122,9 @@ const program = Effect.gen(function* () {
     Layer.provideMerge(hands)
   )
   const reconcilers = Effect.map(Effect.all([runtimeReconcilers, sessionReconcilers]), (both) => both.flat())
-  const retention = Retention.layer(given.kept).pipe(
-    Layer.provide([PostgresOldRows.layer, ArchiveFiles.layer(resolve(given.kept.archive ?? join(shared, "archive")))])
+  const { archive, ...days } = given.kept
+  const retention = Retention.layer(days).pipe(
+    Layer.provide([PostgresOldRows.layer, ArchiveFiles.layer(resolve(archive ?? join(shared, "archive")))])
   )
   const operations = Operations.layer.pipe(Layer.provideMerge(Layer.mergeAll(Reconcile.layer(reconcilers), retention)))
   const relay = ModelRelay.layer({ tokensMax }).pipe(Layer.provide([access, models]))
