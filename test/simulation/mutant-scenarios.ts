@@ -166,8 +166,9 @@ export const mutantsOfScenarios: ReadonlyArray<Mutant> = [
     law: "G5",
     name: "timers that came due while nobody looked are passed over",
     file: "runtime/timers.ts",
-    find: "timer.inMs <= 0 &&",
-    replace: "timer.inMs <= 0 && timer.inMs > -60_000 &&",
+    find: "      .map((timer) => ({ timer, name: nameOfTimer(timer), atMs: nowMs + timer.inMs }))\n",
+    replace:
+      "      .filter(({ inMs }) => inMs > -60_000)\n      .map((timer) => ({ timer, name: nameOfTimer(timer), atMs: nowMs + timer.inMs }))\n",
     by: "a timer due while the process was down"
   },
   {
