@@ -44,7 +44,10 @@ export interface Bounds {
 /** Smaller than the machine's, so that it is ever full. */
 const roomMax = 1
 
-export const spend = (world: World, what: keyof Bounds): World => ({ ...world, left: { ...world.left, [what]: world.left[what] - 1 } })
+export const spend = (world: World, what: keyof Bounds): World => ({
+  ...world,
+  left: { ...world.left, [what]: world.left[what] - 1 }
+})
 export const change = (world: World, n: number, changes: Partial<Call>): World => ({
   ...world,
   calls: world.calls.map((call, at) => (at === n ? { ...call, ...changes } : call))
@@ -75,8 +78,8 @@ const taken = (world: World, n: number, { last }: Played): Pick<World, "budgets"
           if (budget.revoked) return rejected("budget", record.budgetId, "revoked")
           if (record.type === "reserve" && budget.used >= budget.usesMax) return rejected("budget", record.budgetId, "spent")
         }
-        export const change = record.type === "reserve" ? 1 : record.type === "refund" ? -1 : 0
-        budgets = { ...budgets, [record.budgetId]: { ...budget!, used: budget!.used + change } }
+        const more = record.type === "reserve" ? 1 : record.type === "refund" ? -1 : 0
+        budgets = { ...budgets, [record.budgetId]: { ...budget!, used: budget!.used + more } }
         break
       }
     }
