@@ -32,6 +32,13 @@ type ApprovalHands = {
 const rulesFor = (rules: ReadonlyArray<Rule>, { drifted }: Action, call: CallContext) =>
   matchingRules(drifted ? rules.filter(({ mode }) => mode !== "allow") : rules, call)
 
+/** What stops a session tells only those calls that are there by then; one that comes later finds out by itself. */
+const hasSessionEnded = (org: string, home: string) =>
+  Effect.map(
+    Mail.use((mail) => mail.look({ org, kind: "session", id: home, home })),
+    (session) => session === null || session.status === "stopping" || session.status === "stopped"
+  )
+
 const commands: ApprovalHands = {
   weigh: (
     { approvalId, argumentsHash, weighing, risk, configurationId, automationId, alone, ...named },
@@ -40,6 +47,7 @@ const commands: ApprovalHands = {
   ) =>
     Effect.gen(function* () {
       const failed = (reason: string, message: string) => ({ type: "weighing.failed" as const, weighing, reason, message })
+      if (yield* hasSessionEnded(org, home)) return { type: "session.ended" as const }
       const { provider, action } = yield* actionOf(org, named)
       if (action === null) return failed("integration", gone(named, provider))
       const params = yield* SealedArguments.use((sealed) => sealed.open({ org, approvalId, argumentsHash }))
@@ -53,7 +61,8 @@ const commands: ApprovalHands = {
       Effect.catchTags({
         ArgumentsLost: ({ message }) =>
           Effect.succeed({ type: "weighing.failed" as const, weighing, reason: "arguments", message }),
-        DirectoryError: later
+        DirectoryError: later,
+        Unavailable: later
       })
     ),
 
@@ -69,8 +78,7 @@ const commands: ApprovalHands = {
         reason,
         message
       })
-      const session = yield* Mail.use((mail) => mail.look({ org, kind: "session", id: home, home }))
-      if (session === null || session.status === "stopped") return blocked("session", "its session has ended")
+      if (yield* hasSessionEnded(org, home)) return blocked("session", "its session has ended")
 
       const { provider, action } = yield* actionOf(org, named)
       if (provider === null || action === null) return blocked("integration", gone(named, provider))
