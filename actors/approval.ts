@@ -78,18 +78,27 @@ const commands: ApprovalHands = {
         reason,
         message
       })
-      if (yield* hasSessionEnded(org, home)) return blocked("session", "its session has ended")
-
-      const { provider, action } = yield* actionOf(org, named)
+      const sealed = yield* SealedArguments
+      // At once: a person has decided, and an agent waits.
+      const [hasEnded, { provider, action }, params, credential, { rules }, own] = yield* Effect.all(
+        [
+          hasSessionEnded(org, home),
+          actionOf(org, named),
+          sealed.open({ org, approvalId, argumentsHash }),
+          Effect.result(CredentialsOf.use((all) => all.usable(org, named.integration))),
+          Rules.use((all) => all.book(org)),
+          grantId === null ? Effect.succeed(null) : Grants.use((all) => all.find(org, grantId))
+        ],
+        { concurrency: "unbounded" }
+      )
+      if (hasEnded) return blocked("session", "its session has ended")
       if (provider === null || action === null) return blocked("integration", gone(named, provider))
       if (action.risk !== risk)
         return blocked("integration", `it was asked for as a ${risk}, and is a ${action.risk} now: ask for it again`)
-      const params = yield* SealedArguments.use((sealed) => sealed.open({ org, approvalId, argumentsHash }))
       const fits = yield* Effect.result(paramsOf(action, params))
       if (fits._tag === "Failure")
         return blocked("arguments", `${named.integration}.${named.action} takes other arguments now: ${fits.failure.message}`)
 
-      const credential = yield* Effect.result(CredentialsOf.use((all) => all.usable(org, named.integration)))
       if (credential._tag === "Failure") {
         const error = credential.failure
         if (error._tag === "DirectoryError" || error.reason === "away") return new NotYet(error.message)
@@ -99,8 +108,6 @@ const commands: ApprovalHands = {
       if (waitMs > 0) return new NotYet(`${named.integration} takes no more calls for ${Math.ceil(waitMs / 1000)} s`)
 
       const call: CallContext = { org, sessionId: home, configurationId, automationId, ...named, risk, params }
-      const { rules } = yield* Rules.use((all) => all.book(org))
-      const own = grantId === null ? null : yield* Grants.use((all) => all.find(org, grantId))
       const nowMs = yield* Clock.currentTimeMillis
       const grants = own === null ? [] : matchingGrants([own], call, nowMs, own.id)
       return { type: "cleared" as const, attempt, rules: rulesFor(rules, action, call), grants, nowMs }
