@@ -106,6 +106,10 @@ export const hostScenarios = {
     story.simulation.startNode()
     story.until(() => story.node?.isUp, "a node is up")
     story.ends("p1", "unresponsive")
+    must(
+      story.inspected("drift.fixed").every(({ kind }) => kind !== "deadline.late"),
+      "it did not fire by itself"
+    )
     story.prompt("p2")
     story.ends("p2")
     story.rests()
