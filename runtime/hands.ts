@@ -4,13 +4,23 @@
  * the next finds hands free: 64 for the first of 128, 32 for the second, and so on.
  */
 import type { Shares } from "./journal.ts"
-import { commandsAheadMax, commandsInFlightMax, commandsWaitingMax } from "./limits.ts"
+import { commandsAheadMax, commandsInFlightMax, commandsWaitingMax, turnsMin } from "./limits.ts"
 
 interface Party<A> {
   readonly waiting: Array<A>
   atWork: number
   /** Since the last claim. */
   ended: number
+}
+
+/** How many ended of the second quickest. */
+const secondMost = (parties: Iterable<{ readonly ended: number }>): number => {
+  let [most, next] = [0, 0]
+  for (const { ended } of parties) {
+    if (ended > most) [most, next] = [ended, most]
+    else if (ended > next) next = ended
+  }
+  return next
 }
 
 export class Hands<A> {
@@ -65,8 +75,10 @@ export class Hands<A> {
     const each = Math.ceil(free / 2)
     const of: Record<string, number> = {}
     let max = each
+    // Beside others none claims further ahead than the second quickest: a claim of many would keep the others' next one waiting.
+    const aheadMax = this.#parties.size <= 1 ? commandsAheadMax : Math.max(secondMost(this.#parties.values()), turnsMin)
     for (const [org, party] of this.#parties) {
-      const ahead = Math.min(party.ended, commandsAheadMax)
+      const ahead = Math.min(party.ended, aheadMax, commandsAheadMax)
       of[org] = Math.max(0, this.#shareOf(party) - party.atWork + ahead - party.waiting.length)
       max += Math.max(0, ahead - party.waiting.length)
       party.ended = 0

@@ -5,20 +5,21 @@
  * A home with nothing to do and nothing standing leaves memory after five minutes; the next message brings it back from the
  * journal. One that is told to leave lets what is being handled commit first.
  */
-import { type Context, Effect, Schedule } from "effect"
+import { Context, Effect, Schedule } from "effect"
 import { acceptsOf } from "./accepts.ts"
 import type { ActorDefinition } from "./actor.ts"
 import type { Address } from "./address.ts"
 import { Host, type HostServices, type Household } from "./host.ts"
 import { Inspector } from "./inspection.ts"
 import { Journal, type JournalError } from "./journal.ts"
-import { drainMs, passivateAfterMs, passivateEveryMs, recentMs, timerAheadMs } from "./limits.ts"
+import { drainMs, passivateAfterMs, passivateEveryMs, readsInFlightMax, recentMs, timerAheadMs } from "./limits.ts"
 import type { Deliver } from "./outbox.ts"
 import { Absent, type Answer, type AskError, Unavailable, type View } from "./router.ts"
 import { steadyMs } from "./steady.ts"
 import { restore } from "./step.ts"
 import type { Delivery } from "./transition.ts"
 import { type Tree, treeOf } from "./tree.ts"
+import { Turnstile } from "./turnstile.ts"
 import { Wakeup } from "./wakeup.ts"
 
 type HomeName = Pick<Address, "org" | "home">
@@ -54,10 +55,22 @@ const aMoment = Effect.sleep(1)
 
 const unavailable = ({ message }: JournalError) => new Unavailable({ reason: "journal", message: `${message}; try again` })
 
+/** What actors ask of the journal beside their commits, whose turns are the committer's: a flood that is refused is one all the same. */
+const readInTurns = (journal: Journal["Service"]): Journal["Service"] => {
+  const turnstile = new Turnstile(readsInFlightMax)
+  return {
+    ...journal,
+    load: (address) => turnstile.pass(address.org, journal.load(address)),
+    seen: (address, messageId) => turnstile.pass(address.org, journal.seen(address, messageId)),
+    history: (address, after, limit) => turnstile.pass(address.org, journal.history(address, after, limit)),
+    quarantine: (address, why) => turnstile.pass(address.org, journal.quarantine(address, why))
+  }
+}
+
 /** `deliver` is what hosts themselves deliver by: theirs may be a home elsewhere. By default all are here. */
 export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyArray<ActorDefinition<R>>, elsewhere?: Deliver) {
-  const services = yield* Effect.context<HostServices | R>()
   const journal = yield* Journal
+  const services = Context.add(yield* Effect.context<HostServices | R>(), Journal, readInTurns(journal))
   const inspect = yield* Inspector
   const kinds = new Map(definitions.map((definition) => [definition.kind, definition]))
   const hosts = new Map<string, Host<R>>()

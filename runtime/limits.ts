@@ -12,6 +12,10 @@ export const turnsMin = 4
 /** Tries of one batch whose commit is unknown, with a pause between, before its callers are told. */
 export const commitTriesMax = 8
 export const commitRetryMs = 250
+/** Reads of actors at once, of the ten connections that there are for everything but commits: what claims and lists needs some too. */
+export const readsInFlightMax = 6
+/** Commands given back at once, for the same reason. */
+export const retriesInFlightMax = 2
 /** A command claim, renewed three times in it while its run lives; what a dead host's commands wait before another takes them. */
 export const commandClaimMs = 10_000
 export const commandRenewMs = 3_000

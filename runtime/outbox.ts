@@ -17,11 +17,12 @@ import { Claims, type Found, Held } from "./claims.ts"
 import { Hands } from "./hands.ts"
 import { Inspector } from "./inspection.ts"
 import { type ClaimedCommand, Journal, type Versions } from "./journal.ts"
-import { commandClaimMs, commandRetryMaxMs, commandRetryMs, commandTriesMax, outboxPollMs } from "./limits.ts"
+import { commandClaimMs, commandRetryMaxMs, commandRetryMs, commandTriesMax, outboxPollMs, retriesInFlightMax } from "./limits.ts"
 import type { Answer, AskError } from "./router.ts"
 import { steadyMs } from "./steady.ts"
 import { reasonOf, storable } from "./text.ts"
 import type { Delivery } from "./transition.ts"
+import { Turnstile } from "./turnstile.ts"
 import type { Wakeup } from "./wakeup.ts"
 
 export type Deliver = (address: Address, delivery: Delivery) => Effect.Effect<Answer, AskError>
@@ -47,6 +48,7 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
     // Claiming may have waited for it.
     wakeup.wake(address.org)
   }
+  const givingBack = new Turnstile(retriesInFlightMax)
   const claims = new Claims(journal, done)
 
   /** When the next of those that we gave back is due. */
@@ -54,7 +56,7 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
 
   const giveBack = Effect.fnUntraced(function* (command: ClaimedCommand, tries: number, reason: string) {
     const delayMs = pauseMs(tries)
-    yield* journal.retry(command, delayMs, reason)
+    yield* givingBack.pass(command.address.org, journal.retry(command, delayMs, reason))
     dueAtMs = Math.min(dueAtMs, (yield* steadyMs) + delayMs)
   })
 

@@ -23,7 +23,7 @@ import { benchBurst } from "./burst.ts"
 import { costs } from "./costs.ts"
 import { counterActor } from "./counter.ts"
 import { benchAck, benchDurable } from "./durable.ts"
-import { benchFairness } from "./fairness.ts"
+import { benchFairness, type Told } from "./fairness.ts"
 import { benchFanOut } from "./fan-out.ts"
 import { benchFeedBytes } from "./feed-bytes.ts"
 import { benchHelp } from "./help.ts"
@@ -42,6 +42,7 @@ import { benchStep } from "./step.ts"
 import { sweep, sweepText } from "./sweep.ts"
 import { benchRows } from "./ten-million.ts"
 import { benchTimers } from "./timers.ts"
+import { workerActor } from "./worker.ts"
 
 const limitMs = 300_000
 const peersLimitMs = 1_800_000
@@ -73,12 +74,14 @@ const [isJson, withPeers, rounds] = [values.json === true, values.peers === true
 const only = values.only === undefined ? [] : [values.only, ...positionals]
 if (!(Number.isInteger(rounds) && rounds > 0) || (values.only === undefined && positionals.length > 0)) refuse()
 
-const stored = Layer.mergeAll(Committer.layer, localFeeds).pipe(
+const carried = Layer.mergeAll(Committer.layer, localFeeds).pipe(
   Layer.provideMerge(LocalCoordination.layer),
-  Layer.provideMerge(Layer.mergeAll(postgresJournal, postgresFeed)),
-  Layer.provideMerge(onePool)
+  Layer.provideMerge(Layer.mergeAll(postgresJournal, postgresFeed))
 )
+const stored = carried.pipe(Layer.provideMerge(onePool))
 const runtime = localRouter([counterActor]).pipe(Layer.provideMerge(stored))
+
+const told: Told = new Map()
 
 type Rows = Effect.Effect<ReadonlyArray<Row>, unknown, Scope.Scope>
 
@@ -91,7 +94,9 @@ const benches: Readonly<Record<string, Rows>> = {
   "durable transitions 300": durable(300),
   "durable transitions 3000": durable(3_000),
   "burst of one session": benchBurst.pipe(Effect.provide(runtime)),
-  fairness: benchFairness.pipe(Effect.provide(runtime)),
+  fairness: benchFairness(told, localRouter([workerActor((id) => told.get(id)?.())]).pipe(Layer.provide(carried))).pipe(
+    Effect.provide(onePool)
+  ),
   "cold activation": benchActivation.pipe(Effect.provide(stored)),
   "idle session, 10000": benchIdle(10_000),
   "idle session, 100000": benchIdle(100_000),

@@ -50,8 +50,7 @@ export const contestant = async (file: string, input: unknown): Promise<Contesta
         told = `${told}${value}\n`.slice(-4_000)
       }
     } catch (cause) {
-      // Not by force: it may have a server to end.
-      child.kill("SIGTERM")
+      child.kill("SIGKILL")
       throw cause
     } finally {
       clearTimeout(timer)
