@@ -1,5 +1,7 @@
 /** Where connectors are reached: at public addresses, and where the operator opened the way. */
 import assert from "node:assert/strict"
+import dns from "node:dns"
+import { syncBuiltinESMExports } from "node:module"
 import { it } from "@effect/vitest"
 import { Effect } from "effect"
 import { describe } from "vitest"
@@ -38,6 +40,28 @@ describe("the addresses of connectors", () => {
       }
       assert.deepEqual(asked, [])
       assert.ok((yield* providerAt(`http://${host}/mcp`, [host])).actions.length > 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("a name that is inside by any of its addresses is not connected to", () =>
+    Effect.gen(function* () {
+      const { lookup } = dns
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          dns.lookup = lookup
+          syncBuiltinESMExports()
+        })
+      )
+      for (const inside of ["127.0.0.1", "::ffff:10.0.0.1", "169.254.169.254", "fd00::1"]) {
+        dns.lookup = ((_: string, __: unknown, done: (error: null, found: ReadonlyArray<dns.LookupAddress>) => void) =>
+          done(null, [
+            { address: "93.184.216.34", family: 4 },
+            { address: inside, family: inside.includes(":") ? 6 : 4 }
+          ])) as unknown as typeof lookup
+        syncBuiltinESMExports()
+        const provider = yield* providerAt("https://rebinds.example/mcp", [])
+        assert.match(provider.trouble ?? "", /rebinds.example is no public address/)
+      }
     }).pipe(Effect.scoped)
   )
 
