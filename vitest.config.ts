@@ -11,6 +11,7 @@ const deep = [
   "test/e2e/escape-bombs.test.ts",
   "test/postgres/embedded-users.test.ts",
   "test/postgres/patience.test.ts",
+  "test/postgres/retention-killing.test.ts",
   "test/sandbox/crash.test.ts"
 ]
 

@@ -32,6 +32,13 @@ type ApprovalHands = {
 const rulesFor = (rules: ReadonlyArray<Rule>, { drifted }: Action, call: CallContext) =>
   matchingRules(drifted ? rules.filter(({ mode }) => mode !== "allow") : rules, call)
 
+/** What stops a session tells only those calls that are there by then; one that comes later finds out by itself. */
+const hasSessionEnded = (org: string, home: string) =>
+  Effect.map(
+    Mail.use((mail) => mail.look({ org, kind: "session", id: home, home })),
+    (session) => session === null || session.status === "stopping" || session.status === "stopped"
+  )
+
 const commands: ApprovalHands = {
   weigh: (
     { approvalId, argumentsHash, weighing, risk, configurationId, automationId, alone, ...named },
@@ -40,6 +47,7 @@ const commands: ApprovalHands = {
   ) =>
     Effect.gen(function* () {
       const failed = (reason: string, message: string) => ({ type: "weighing.failed" as const, weighing, reason, message })
+      if (yield* hasSessionEnded(org, home)) return { type: "session.ended" as const }
       const { provider, action } = yield* actionOf(org, named)
       if (action === null) return failed("integration", gone(named, provider))
       const params = yield* SealedArguments.use((sealed) => sealed.open({ org, approvalId, argumentsHash }))
@@ -53,7 +61,8 @@ const commands: ApprovalHands = {
       Effect.catchTags({
         ArgumentsLost: ({ message }) =>
           Effect.succeed({ type: "weighing.failed" as const, weighing, reason: "arguments", message }),
-        DirectoryError: later
+        DirectoryError: later,
+        Unavailable: later
       })
     ),
 
@@ -69,19 +78,27 @@ const commands: ApprovalHands = {
         reason,
         message
       })
-      const session = yield* Mail.use((mail) => mail.look({ org, kind: "session", id: home, home }))
-      if (session === null || session.status === "stopped") return blocked("session", "its session has ended")
-
-      const { provider, action } = yield* actionOf(org, named)
+      const sealed = yield* SealedArguments
+      // At once: a person has decided, and an agent waits.
+      const [hasEnded, { provider, action }, params, credential, { rules }, own] = yield* Effect.all(
+        [
+          hasSessionEnded(org, home),
+          actionOf(org, named),
+          sealed.open({ org, approvalId, argumentsHash }),
+          Effect.result(CredentialsOf.use((all) => all.usable(org, named.integration))),
+          Rules.use((all) => all.book(org)),
+          grantId === null ? Effect.succeed(null) : Grants.use((all) => all.find(org, grantId))
+        ],
+        { concurrency: "unbounded" }
+      )
+      if (hasEnded) return blocked("session", "its session has ended")
       if (provider === null || action === null) return blocked("integration", gone(named, provider))
       if (action.risk !== risk)
         return blocked("integration", `it was asked for as a ${risk}, and is a ${action.risk} now: ask for it again`)
-      const params = yield* SealedArguments.use((sealed) => sealed.open({ org, approvalId, argumentsHash }))
       const fits = yield* Effect.result(paramsOf(action, params))
       if (fits._tag === "Failure")
         return blocked("arguments", `${named.integration}.${named.action} takes other arguments now: ${fits.failure.message}`)
 
-      const credential = yield* Effect.result(CredentialsOf.use((all) => all.usable(org, named.integration)))
       if (credential._tag === "Failure") {
         const error = credential.failure
         if (error._tag === "DirectoryError" || error.reason === "away") return new NotYet(error.message)
@@ -91,8 +108,6 @@ const commands: ApprovalHands = {
       if (waitMs > 0) return new NotYet(`${named.integration} takes no more calls for ${Math.ceil(waitMs / 1000)} s`)
 
       const call: CallContext = { org, sessionId: home, configurationId, automationId, ...named, risk, params }
-      const { rules } = yield* Rules.use((all) => all.book(org))
-      const own = grantId === null ? null : yield* Grants.use((all) => all.find(org, grantId))
       const nowMs = yield* Clock.currentTimeMillis
       const grants = own === null ? [] : matchingGrants([own], call, nowMs, own.id)
       return { type: "cleared" as const, attempt, rules: rulesFor(rules, action, call), grants, nowMs }

@@ -7,13 +7,16 @@ import { type Candidate, chooseSnapshot } from "../machines/snapshots.ts"
 import { type ActorDefinition, type Hand, NotYet } from "../runtime/actor.ts"
 import type { Address } from "../runtime/address.ts"
 import { holdLink, surelyGoneMs } from "./link.ts"
+import { Mail } from "./mail.ts"
 import { Agents } from "./ports/agents.ts"
 import { type AttachmentError, Attachments, pieceBytesMax } from "./ports/attachments.ts"
+import { Calls } from "./ports/calls.ts"
 import { type DaemonError, Daemons } from "./ports/daemons.ts"
+import { Grants } from "./ports/grants.ts"
 import { type SandboxError, Sandboxes } from "./ports/sandboxes.ts"
 import { Workspaces } from "./services/workspaces.ts"
 
-type Hands = Sandboxes | Daemons | Agents | Workspaces | Attachments
+type Hands = Sandboxes | Daemons | Agents | Workspaces | Attachments | Calls | Grants | Mail
 type ParamsOf<Name extends keyof SessionCommands> = Parameters<SessionCommands[Name]>[1]
 type SessionHands = {
   readonly [Name in keyof SessionCommands]: Hand<ParamsOf<Name>, Hands> &
@@ -25,6 +28,11 @@ const patiently = {
   while: ({ reason }: DaemonError | AttachmentError) => reason === "unreachable",
   schedule: Schedule.max([Schedule.spaced(2_500), Schedule.recurs(7)])
 }
+
+/** Whoever is not in one of these has its outcome. */
+const openCalls = ["requested", "pending", "approved", "executing", "outcomeUnknown"]
+/** Far more than a session has: ten wait for a person, the others are on their way. */
+const openCallsMax = 1_000
 
 /** What must be gone in the end is asked for as long as the provider cannot say; anything else is a bug. */
 const untilGone = (error: SandboxError) => (error.isTransient ? Effect.succeed(new NotYet(error.message)) : Effect.die(error))
@@ -173,7 +181,22 @@ const commands: SessionHands = {
     ),
 
   discardSnapshot: ({ snapshotId }) =>
-    Sandboxes.use((sandboxes) => sandboxes.discard(snapshotId)).pipe(Effect.catchTag("SandboxError", untilGone))
+    Sandboxes.use((sandboxes) => sandboxes.discard(snapshotId)).pipe(Effect.catchTag("SandboxError", untilGone)),
+
+  // A call that is made meanwhile finds the session stopping when it is weighed.
+  endApprovals: (_params, _key, { org, id: home }: Address) =>
+    Effect.gen(function* () {
+      const [calls, mail] = [yield* Calls, yield* Mail]
+      yield* Grants.use((grants) => grants.endOf(org, home))
+      const open = yield* calls.list(org, { sessionId: home, statuses: openCalls, limit: openCallsMax })
+      for (const { id } of open) {
+        const ended = { id: `ended:${home}`, event: { type: "session.ended" }, by: null }
+        const told = yield* Effect.result(mail.ask({ org, kind: "approval", id, home }, ended))
+        if (told._tag === "Failure" && told.failure._tag === "Unavailable") return new NotYet(told.failure.message)
+      }
+      // Those that had settled in between made room for others.
+      if (open.length === openCallsMax) return new NotYet("more calls are open than are told at once")
+    }).pipe(Effect.catchTag("DirectoryError", ({ message }) => Effect.succeed(new NotYet(message))))
 }
 
 /** What a session is told when a hand crashed for the last time: the failure that its state waits for. */

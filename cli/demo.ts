@@ -4,6 +4,7 @@
  * `--json` writes the story to stderr and one object to stdout. Exit code 0 only if all of it happened.
  *
  * The agent is the scripted one and is called so: a real agent process that reads, edits and runs, by a script and without a model.
+ * `--scenario approval` shows actions instead: what the agent may do at a service by itself, and what waits for a person.
  * `--agent NAME --model-url URL` takes a thinking one, with the model (`--model ID`, else the endpoint's first) at that address.
  */
 import { existsSync } from "node:fs"
@@ -12,12 +13,14 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { NodeRuntime } from "@effect/platform-node"
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Effect, Exit, type Scope } from "effect"
 import { installAgent, modelSettings } from "./demo/agent.ts"
+import { tellApproval } from "./demo/approval.ts"
 import { DemoFailed } from "./demo/failure.ts"
 import { makeSample } from "./demo/repository.ts"
 import { startServer } from "./demo/server.ts"
 import { tell } from "./demo/story.ts"
+import { startTracker } from "./demo/tracker.ts"
 import { exits } from "./failure.ts"
 import { hasColour, paint } from "./output.ts"
 
@@ -25,7 +28,7 @@ const columnsMax = 100
 
 const usage = (what: string): never => {
   console.error(
-    `proliferate: ${what}\n  npm run demo -- [--json] [--repo URL|PATH] [--keep] [--agent NAME --model-url URL [--model ID]]`
+    `proliferate: ${what}\n  npm run demo -- [--json] [--scenario fix|approval] [--repo URL|PATH] [--keep] [--agent NAME --model-url URL [--model ID]]`
   )
   process.exit(exits.usage)
 }
@@ -36,6 +39,7 @@ const options = () => {
         json: { type: "boolean", default: false },
         repo: { type: "string" },
         keep: { type: "boolean", default: false },
+        scenario: { type: "string", default: "fix" },
         agent: { type: "string", default: "scripted" },
         "model-url": { type: "string" },
         model: { type: "string" }
@@ -45,7 +49,10 @@ const options = () => {
     return usage((error as Error).message)
   }
 }
-const { json, repo, keep, agent, model, "model-url": modelAt } = options()
+const { json, repo, keep, scenario, agent, model, "model-url": modelAt } = options()
+if (scenario !== "fix" && scenario !== "approval") usage(`there is no scenario ${scenario}: there are fix and approval`)
+if (scenario === "approval" && (agent !== "scripted" || repo !== undefined))
+  usage("the scenario approval has an agent and a repository of its own")
 if (agent !== "scripted" && modelAt === undefined) usage(`${agent} thinks with a model: say where it is, with --model-url`)
 if (modelAt !== undefined && !URL.canParse(modelAt)) usage(`--model-url is no address: ${modelAt}`)
 
@@ -74,10 +81,16 @@ const demo = Effect.gen(function* () {
           )
   )
   const who = agent === "scripted" ? "the scripted agent (it follows a script, it is no model)" : agent
-  print(`${colour("bold", "proliferate demo")}: ${who} mends a failing test\n`)
+  print(
+    `${colour("bold", "proliferate demo")}: ${who} ${scenario === "fix" ? "mends a failing test" : "acts on a service, as far as people let it"}\n`
+  )
 
   heading("Start a server of our own")
-  const server = yield* startServer(join(directory, "data"), yield* modelSettings(agent, modelAt, model))
+  const tracker = scenario === "approval" ? yield* startTracker : null
+  const server = yield* startServer(join(directory, "data"), {
+    ...(yield* modelSettings(agent, modelAt, model)),
+    ...(tracker !== null && { PROLIFERATE_GITHUB_API_URL: tracker.url })
+  })
   const { isolation, transport, database, url } = server.greeting
   print(
     `  ${url} after ${(server.startedInMs / 1000).toFixed(2)} s\n  transport ${transport} · isolation ${isolation} · ${database}\n`
@@ -93,17 +106,10 @@ const demo = Effect.gen(function* () {
   print(`  ${location}\n`)
 
   const columns = out.isTTY ? Math.min(out.columns || 80, columnsMax) : null
-  const result = yield* tell({
-    connection: server.connection,
-    isolation,
-    agent,
-    location,
-    directory,
-    print,
-    heading,
-    paint: colour,
-    columns
-  }).pipe(
+  const stage = { connection: server.connection, isolation, agent, location, directory, print, heading, paint: colour, columns }
+  const story: Effect.Effect<object, DemoFailed, Scope.Scope> =
+    tracker === null ? tell(stage) : tellApproval({ ...stage, tracker })
+  const result = yield* story.pipe(
     Effect.raceFirst(server.died),
     Effect.mapError(
       (failed) =>

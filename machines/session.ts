@@ -117,6 +117,7 @@ export const sessionMachine = session.createMachine({
       entry: [
         { type: "endTurn", params: { stopReason: "stopped" } },
         { type: "dropQueue", params: { stopReason: "stopped" } },
+        { type: "endApprovals", params: {} },
         "planDestruction"
       ],
       always: { guard: not("hasSandbox"), target: "stopped" },

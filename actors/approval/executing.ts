@@ -61,12 +61,18 @@ export const execute: CallHand<"execute"> = ({ approvalId, argumentsHash, attemp
       reason,
       message
     })
-    const { provider, action } = yield* actionOf(org, named)
+    const sealed = yield* SealedArguments
+    const [{ provider, action }, args, usable] = yield* Effect.all(
+      [
+        actionOf(org, named),
+        sealed.open({ org, approvalId, argumentsHash }),
+        Effect.result(CredentialsOf.use((all) => all.usable(org, named.integration)))
+      ],
+      { concurrency: "unbounded" }
+    )
     if (provider === null || action === null) return failed("integration", gone(named, provider))
-    const args = yield* SealedArguments.use((sealed) => sealed.open({ org, approvalId, argumentsHash }))
     const fits = yield* Effect.result(paramsOf(action, args))
     if (fits._tag === "Failure") return failed("arguments", fits.failure.message)
-    const usable = yield* Effect.result(CredentialsOf.use((all) => all.usable(org, named.integration)))
     if (usable._tag === "Failure") {
       const error = usable.failure
       return error._tag === "DirectoryError" || error.reason === "away"

@@ -76,7 +76,7 @@ export const failureOf = (service: Service, trace: Trace, cause: unknown, secret
   return new ActionError({
     reason,
     sent,
-    retryAfterMs: said?.retryAfterMs ?? (answer === null ? null : retryAfterOf(answer)),
+    retryAfterMs: said?.retryAfterMs ?? (isAnswered ? retryAfterOf(answer) : null),
     integration: service.integration,
     message: `${service.displayName} ${advice[reason]}${told === "" ? "." : `: ${told}`}`
   })

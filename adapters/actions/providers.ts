@@ -16,8 +16,8 @@ export interface ProvidersOptions {
   readonly connectorHosts: ReadonlyArray<string>
 }
 
-/** Connectors of one organisation that are listed at once. */
-const listedAtOnceMax = 5
+/** Connectors of one organisation that are listed at once: all that it may have, for a silent one takes its whole time. */
+const listedAtOnceMax = 20
 
 export const layer = ({ github, linear, sentry, slack, connectorHosts }: ProvidersOptions) =>
   Layer.effect(

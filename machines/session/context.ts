@@ -104,6 +104,8 @@ export const commands = {
   /** `boot`: the newest whose agent it may end. */
   captureSnapshot: command<{ boot: number; sandboxId: string; captureId: string }>(),
   destroySandbox: command<{ sandboxId: string }>(),
-  discardSnapshot: command<{ snapshotId: string }>()
+  discardSnapshot: command<{ snapshotId: string }>(),
+  /** Tells every open action call of the session that it has ended, and ends the grants that were lent to it alone. */
+  endApprovals: command<Record<never, never>>()
 }
 export type SessionCommands = typeof commands

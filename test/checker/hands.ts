@@ -140,6 +140,8 @@ export function* runs(world: World, wanted: Wanted): Generator<Move<World>> {
       yield { name: `${key} discards ${params.snapshotId}`, next: () => without({ ...world, snapshots }, key) }
       return
     }
+    case "endApprovals":
+      return yield { name: `${key} ends what it asked for`, next: () => without(world, key) }
     default:
       yield* turnWork(world, wanted)
   }

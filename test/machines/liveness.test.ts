@@ -1,33 +1,52 @@
 /**
- * The liveness contract (S3), over every configuration that a narrow alphabet of events can reach, deadlines among them. Each step
- * of the walk is held to S1, S2 and S4 to S6 as well.
+ * The liveness contract (S3, A7), over every configuration that a narrow alphabet of events can reach, deadlines among them. Each step
+ * of the walk is held to the other invariants of its machine as well.
  */
-
 import { assert, beforeAll, describe, it } from "vitest"
-import type { AnyStateNode } from "xstate"
+import type { AnyMachineSnapshot, AnyStateMachine, AnyStateNode } from "xstate"
+import { approvalMachine } from "../../machines/approval.ts"
 import { sessionMachine } from "../../machines/session.ts"
-import { at, leavesOf } from "../support/session.ts"
-import { explore, type Space } from "../support/session-space.ts"
+import * as approval from "../support/approval-space.ts"
+import { leavesOf } from "../support/played.ts"
+import * as session from "../support/session-space.ts"
+import type { Space } from "../support/space.ts"
 
 const configurationsMax = 20_000
 const walkWithinMs = 120_000
 
-const nodes: Array<AnyStateNode> = []
-const collect = (node: AnyStateNode) => {
-  nodes.push(node)
-  Object.values(node.states).forEach(collect)
+const nodesOf = (node: AnyStateNode): ReadonlyArray<AnyStateNode> => [node, ...Object.values(node.states).flatMap(nodesOf)]
+
+interface Subject {
+  readonly machine: AnyStateMachine
+  readonly explore: (configurationsMax: number) => Space<any, { readonly type: string }>
+  readonly configurationsMin: number
+  /** Transitions that the alphabet has no words for. */
+  readonly beyond: ReadonlyArray<string>
 }
-collect(sessionMachine.root)
 
-let space: Space
-beforeAll(() => {
-  space = explore(configurationsMax)
-  console.log(`${space.configurations.size} configurations of a session, ${space.arrows.length} arrows between them`)
-}, walkWithinMs)
+const subjects: Readonly<Record<string, Subject>> = {
+  session: {
+    machine: sessionMachine,
+    explore: session.explore,
+    configurationsMin: 5_000,
+    // More questions than may be open are not in the alphabet; see session.test.ts.
+    beyond: ["session.running.agent.busy -question.asked-> itself"]
+  },
+  approval: { machine: approvalMachine, explore: approval.explore, configurationsMin: 200, beyond: [] }
+}
 
-describe("every session that can be", () => {
+describe.each(Object.entries(subjects))("every %s that can be", (name, { machine, explore, configurationsMin, beyond }) => {
+  const nodes = nodesOf(machine.root)
+  const at = ({ snapshot }: { readonly snapshot: AnyMachineSnapshot }) => leavesOf(snapshot).join(" ")
+
+  let space: Space<any, { readonly type: string }>
+  beforeAll(() => {
+    space = explore(configurationsMax)
+    console.log(`${space.configurations.size} configurations of a ${name}, ${space.arrows.length} arrows between them`)
+  }, walkWithinMs)
+
   it("was walked to", () => {
-    assert.isAbove(space.configurations.size, 5_000)
+    assert.isAbove(space.configurations.size, configurationsMin)
     assert.isBelow(space.configurations.size, configurationsMax, "the walk ended before the space did: raise configurationsMax")
   })
 
@@ -38,7 +57,7 @@ describe("every session that can be", () => {
     assert.deepStrictEqual(stuck.map(at), [])
   })
 
-  it("comes to be stopped when it is left alone", () => {
+  it("comes to its end when it is left alone", () => {
     const next = new Map<string, Array<string>>()
     for (const { from, event, to } of space.arrows)
       if (event.type.startsWith("xstate.after.")) next.set(from, [...(next.get(from) ?? []), to])
@@ -76,8 +95,6 @@ describe("every session that can be", () => {
   })
 
   it("takes each transition of the machine at some time", () => {
-    // More questions than may be open are not in the alphabet; see session.test.ts.
-    const beyond = ["session.running.agent.busy -question.asked-> itself"]
     const untaken = nodes
       .flatMap((node) => [...(node.always ?? []), ...[...node.transitions.values()].flat()])
       .filter(({ target, actions }) => target !== undefined || actions.length > 0)

@@ -61,14 +61,6 @@ export const mutantsOfScenarios: ReadonlyArray<Mutant> = [
     by: "Redis flushed in the middle"
   },
   {
-    law: "K1",
-    name: "an outage of the coordination is waited for",
-    file: "runtime/shared-coordination.ts",
-    find: "Effect.timeoutOrElse({ duration: coordinationAskMs, orElse: late }),",
-    replace: "Effect.timeoutOrElse({ duration: coordinationAskMs * 1_000, orElse: late }),",
-    by: "Redis flushed in the middle"
-  },
-  {
     law: "R2",
     name: "a link believes one answer that its sandbox is gone",
     file: "actors/link.ts",
@@ -116,11 +108,11 @@ export const mutantsOfScenarios: ReadonlyArray<Mutant> = [
     by: "boot slower than the watchdog respawns without end"
   },
   {
-    law: "S1",
-    name: "that a capture stopped its source is not told",
-    file: "actors/session.ts",
-    find: "sandboxStopped: stopped",
-    replace: "sandboxStopped: false",
+    law: "S6",
+    name: "a prompt that came while it paused waits for another",
+    file: "machines/session.ts",
+    find: '      always: { guard: "isWanted", target: "restoring" },\n',
+    replace: "",
     by: "capture stops its source and the follow-up is lost"
   },
   {
@@ -133,10 +125,10 @@ export const mutantsOfScenarios: ReadonlyArray<Mutant> = [
   },
   {
     law: "I5",
-    name: "a late sandbox is kept",
-    file: "machines/session.ts",
-    find: 'guard: "isStraySandbox"',
-    replace: 'guard: "isOurs"',
+    name: "what a failed boot may have made is left to itself",
+    file: "actors/session.ts",
+    find: 'return reason === "unreachable" ? undone(key, failed) : Effect.succeed(failed)',
+    replace: "return Effect.succeed(failed)",
     by: "two sandboxes adopted by one session"
   },
   {
@@ -166,8 +158,9 @@ export const mutantsOfScenarios: ReadonlyArray<Mutant> = [
     law: "G5",
     name: "timers that came due while nobody looked are passed over",
     file: "runtime/timers.ts",
-    find: "timer.inMs <= 0 &&",
-    replace: "timer.inMs <= 0 && timer.inMs > -60_000 &&",
+    find: "      .map((timer) => ({ timer, name: nameOfTimer(timer), atMs: nowMs + timer.inMs }))\n",
+    replace:
+      "      .filter(({ inMs }) => inMs > -60_000)\n      .map((timer) => ({ timer, name: nameOfTimer(timer), atMs: nowMs + timer.inMs }))\n",
     by: "a timer due while the process was down"
   },
   {

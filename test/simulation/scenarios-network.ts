@@ -110,17 +110,19 @@ export const networkScenarios = {
     story.working()
     story.ends("p1")
     const sandbox = story.sandbox()
-    story.weather.turn("provider.denies", 1)
     for (let times = 0; times < 3; times++) {
       sandbox.unreachableUntilMs = story.nowMs + 1_500
+      // The link is the next that asks.
+      story.weather.turn("provider.denies", 1)
       sandbox.daemon!.cut()
+      story.pass(5_000)
+      story.weather.turn("provider.denies", 0)
       story.pass(3 * minuteMs)
       must(story.context().sandboxId === sandbox.sandboxId, "one wrong answer cost a disk")
       story.prompt(`q${times}`)
       story.ends(`q${times}`)
     }
     must(sandbox.state === "running" && story.context().boot === 1, "one wrong answer cost a boot")
-    story.weather.turn("provider.denies", 0)
     story.world.destroy(sandbox.sandboxId)
     story.until(() => story.context().sandboxId !== sandbox.sandboxId, "it is believed", minuteMs)
     story.prompt("p2")

@@ -33,6 +33,9 @@ const homesOf: Record<string, ReadonlyArray<string>> = {
   "@agentclientprotocol/sdk": ["adapters/agent/", "cli/daemon/"],
   ws: ["adapters/gateway/", "adapters/sandbox/", "cli/"],
   e2b: ["adapters/sandbox/e2b/"],
+  "@octokit/rest": ["adapters/actions/github/"],
+  "@slack/web-api": ["adapters/actions/slack/"],
+  "@modelcontextprotocol/sdk": ["adapters/actions/mcp/", "cli/daemon/"],
   elkjs: ["adapters/chart/"]
 }
 

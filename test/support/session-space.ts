@@ -6,6 +6,7 @@
 import type { SessionEvent } from "../../machines/session/events.ts"
 import type { Played } from "./played.ts"
 import { begin, prompt, send } from "./session.ts"
+import { exploreSpace } from "./space.ts"
 
 const trouble = { reason: "unreachable", message: "no answer" }
 const both = [true, false]
@@ -103,35 +104,4 @@ const keyOf = ({ snapshot, context }: Played): string =>
     context.questions.length
   ])
 
-export interface Arrow {
-  readonly from: string
-  readonly event: SessionEvent
-  readonly to: string
-}
-
-export interface Space {
-  readonly configurations: ReadonlyMap<string, Played>
-  /** Events that were taken, and where they led. */
-  readonly arrows: ReadonlyArray<Arrow>
-  /** Every transition that was taken, as `source -event-> target`. */
-  readonly taken: ReadonlySet<string>
-}
-
-export const explore = (configurationsMax: number): Space => {
-  const first = begin()
-  const configurations = new Map([[keyOf(first), first]])
-  const arrows: Array<Arrow> = []
-  const taken = new Set<string>()
-  // A map gives what is added while it is walked.
-  for (const [from, at] of configurations) {
-    for (const event of alphabet(at)) {
-      const next = send(at, event)
-      if (next.last.taken.length === 0) continue
-      const to = keyOf(next)
-      arrows.push({ from, event, to })
-      for (const transition of next.last.taken) taken.add(transition)
-      if (configurations.size < configurationsMax && !configurations.has(to)) configurations.set(to, next)
-    }
-  }
-  return { configurations, arrows, taken }
-}
+export const explore = (configurationsMax: number) => exploreSpace([begin()], { send, alphabet, key: keyOf }, configurationsMax)

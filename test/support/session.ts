@@ -1,13 +1,13 @@
 /**
- * Plays a session from its creation, through JSON between any two steps as the journal would, and holds every step to the
- * invariants of machines/session.ts. A test reads as the story of what is asked, told, and of the deadlines that pass.
+ * Words for stories of a session, each step of which is held to the invariants of machines/session.ts: what is asked, told, and the
+ * deadlines that pass.
  */
 import assert from "node:assert"
-import type { AnyMachineSnapshot, AnyStateMachine, AnyStateNode } from "xstate"
+import type { AnyStateMachine, AnyStateNode } from "xstate"
+import type { SessionContext } from "../../machines/session/context.ts"
 import type { SessionEvent } from "../../machines/session/events.ts"
 import { sessionMachine } from "../../machines/session.ts"
-import { begin as beginStep, type Decision, persist, restore, step } from "../../runtime/step.ts"
-import type { Move, Played } from "./played.ts"
+import { leavesOf, type Move, type Played, player } from "./played.ts"
 import { keepsInvariants } from "./session-invariants.ts"
 
 /** Another where a test wants to see that a machine with a fault is found out. */
@@ -21,19 +21,12 @@ export const playedOn = <A>(other: AnyStateMachine, play: () => A): A => {
   }
 }
 
-const stored = (snapshot: AnyMachineSnapshot) => restore(machine, JSON.parse(JSON.stringify(persist(snapshot))))
+const { begin: beginWith, send, eventOf, play } = player<SessionContext, SessionEvent>(() => machine, keepsInvariants)
 
-const armedAfter = (armed: Played["armed"], timers: Decision["timers"]): Played["armed"] => {
-  const next = new Map(armed)
-  for (const [id, timer] of timers) {
-    if (timer === null) next.delete(id)
-    else next.set(id, timer.event as SessionEvent)
-  }
-  return next
-}
+export { eventOf, leavesOf, play, send }
 
-export const begin = (changes: Partial<Extract<SessionEvent, { type: "create" }>> = {}): Played => {
-  const last = beginStep(machine, {
+export const begin = (changes: Partial<Extract<SessionEvent, { type: "create" }>> = {}): Played =>
+  beginWith({
     type: "create",
     configurationId: "cfg_1",
     title: "a title",
@@ -42,49 +35,12 @@ export const begin = (changes: Partial<Extract<SessionEvent, { type: "create" }>
     agent: { name: "scripted", permissions: "ask" },
     ...changes
   })
-  const snapshot = stored(last.snapshot)
-  return {
-    snapshot,
-    context: snapshot.context,
-    armed: armedAfter(new Map(), last.timers),
-    last,
-    commands: last.commands,
-    notices: last.notices
-  }
-}
-
-export const send = (at: Played, event: SessionEvent): Played => {
-  const last = step(machine, at.snapshot, event)
-  const snapshot = last.taken.length === 0 ? last.snapshot : stored(last.snapshot)
-  // A timer that fired is spent, unless this very step armed it anew.
-  const waiting = new Map([...at.armed].filter(([, timer]) => timer.type !== event.type))
-  const next: Played = {
-    snapshot,
-    context: snapshot.context,
-    armed: armedAfter(waiting, last.timers),
-    last,
-    commands: [...at.commands, ...last.commands],
-    notices: [...at.notices, ...last.notices]
-  }
-  keepsInvariants(at, event, next)
-  return next
-}
-
-export const eventOf = (move: Move, at: Played): SessionEvent => (typeof move === "function" ? move(at) : move)
-
-export const play = (from: Played, ...moves: ReadonlyArray<Move>): Played =>
-  moves.reduce((at, move) => send(at, eventOf(move, at)), from)
 
 /** The states it is in, innermost, without the machine's name: `running.agent.idle running.link.connected`. */
 export const at = ({ snapshot }: Pick<Played, "snapshot">): string => leavesOf(snapshot).join(" ")
-export const leavesOf = (snapshot: AnyMachineSnapshot): Array<string> =>
-  snapshot._nodes
-    .filter((node) => Object.keys(node.states).length === 0)
-    .map((node) => node.path.join("."))
-    .sort()
 
 /** Every innermost state of a machine in which a session can stay, by its path. */
-export const stateIds = ({ root }: Pick<AnyStateMachine, "root">): ReadonlyArray<string> => {
+export const stateIds = ({ root }: AnyStateMachine): ReadonlyArray<string> => {
   const leaves = (node: AnyStateNode): ReadonlyArray<string> =>
     Object.keys(node.states).length > 0
       ? Object.values(node.states).flatMap(leaves)

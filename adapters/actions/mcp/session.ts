@@ -24,6 +24,10 @@ export const requestOptions = { timeout: neverMs, maxTotalTimeout: neverMs }
 
 const noStream = () => new Response(null, { status: 405 })
 
+/** Of the request that is asked; undefined for what asks nothing. */
+const idOf = (body: unknown): unknown =>
+  typeof body === "string" ? (JSON.parse(body) as { readonly id?: unknown }).id : undefined
+
 /** Tells when the body has ended, however. */
 const watched = (response: Response, onEnd: (cause: unknown) => void): Response => {
   if (response.body === null || response.headers.get("content-type")?.startsWith("text/event-stream") !== true) return response
@@ -59,9 +63,12 @@ export const withSession = async <A>(
     fail = reject
   })
   broken.catch(() => {})
-  const ended = (cause: unknown) => {
+  const known = new Set<unknown>()
+  const ended = (id: unknown) => (cause: unknown) => {
     const error = cause ?? new Declined("the stream ended", { failed: true, message: "the stream ended without an answer" })
-    setTimeout(() => fail(error), lastWordsMs)
+    setTimeout(() => {
+      if (!known.has(id)) fail(error)
+    }, lastWordsMs)
   }
   const client = new Client(
     { name: "proliferate", version: "0.1.0" },
@@ -69,7 +76,8 @@ export const withSession = async <A>(
   )
   const transport = new StreamableHTTPClientTransport(new URL(url), {
     requestInit: { headers: { ...headers, "user-agent": "proliferate" } },
-    fetch: async (input, init) => (init?.method === "GET" ? noStream() : watched(await fetch(input, init), ended)),
+    fetch: async (input, init) =>
+      init?.method === "GET" ? noStream() : watched(await fetch(input, init), ended(idOf(init?.body))),
     reconnectionOptions: {
       initialReconnectionDelay: 1_000,
       maxReconnectionDelay: 1_000,
@@ -77,6 +85,9 @@ export const withSession = async <A>(
       maxRetries: 0
     }
   })
+  transport.onmessage = (message) => {
+    if ("id" in message && !("method" in message)) known.add(message.id)
+  }
   const answered = <B>(answer: Promise<B>) => Promise.race([answer, broken])
   try {
     // Its `sessionId` may be undefined, which exact optional types take for a difference.

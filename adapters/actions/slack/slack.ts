@@ -49,6 +49,9 @@ export const readSlack = ({ body }: Answer): Reading => {
 
 const service = { integration: "slack", displayName: "Slack", read: readSlack }
 
+const nothing = () => {}
+const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing, setLevel: nothing, setName: nothing }
+
 export const slackProvider = ({ url, client }: SlackOptions): Provider =>
   makeProvider<SlackClient>({
     ...service,
@@ -68,6 +71,7 @@ export const slackProvider = ({ url, client }: SlackOptions): Provider =>
     specs: slackActions,
     client: async (token, fetch) => {
       const { WebClient, LogLevel } = await import("@slack/web-api")
+      const logger = { ...silent, getLevel: () => LogLevel.ERROR }
       return new WebClient(token, {
         slackApiUrl: `${url}/api/`,
         allowAbsoluteUrls: false,
@@ -75,7 +79,8 @@ export const slackProvider = ({ url, client }: SlackOptions): Provider =>
         // Whether a call may be made again is decided elsewhere.
         retryConfig: { retries: 0 },
         rejectRateLimitedCalls: true,
-        logLevel: LogLevel.ERROR
+        // What goes wrong is told by the error, without what was sent.
+        logger
       })
     },
     tokenOf: (secret) => Effect.succeed(plainToken(secret)),

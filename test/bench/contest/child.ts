@@ -50,7 +50,8 @@ export const contestant = async (file: string, input: unknown): Promise<Contesta
         told = `${told}${value}\n`.slice(-4_000)
       }
     } catch (cause) {
-      child.kill("SIGKILL")
+      // Not by force: it may have a server to end.
+      child.kill("SIGTERM")
       throw cause
     } finally {
       clearTimeout(timer)

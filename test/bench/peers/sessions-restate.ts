@@ -67,6 +67,7 @@ if (/rocksdb-disable-wal(-fsync)? = true/.test(settings))
 const server = spawn(program, ["--no-logo"], { env: environment, stdio: ["ignore", "ignore", "inherit"] })
 const endpoint = createHttp2(restate.createEndpointHandler({ services: [workflow], logger: () => {} }))
 await new Promise<void>((listening) => endpoint.listen(0, "127.0.0.1", listening))
+process.once("SIGTERM", () => process.exit(1))
 process.once("exit", () => {
   server.kill("SIGKILL")
   rmSync(directory, { recursive: true, force: true })

@@ -46,6 +46,7 @@ describe("connectors", () => {
         assert.deepEqual(yield* run(provider, "structure"), { n: 1 })
         assert.deepEqual(yield* run(provider, "read_notes", { about: "x" }), { notes: ["a"], api_key: "[redacted]" })
         assert.equal(yield* run(provider, "write_note", { text: "x" }), "written")
+        assert.equal(yield* run(provider, "think"), "thought")
         assert.deepEqual(yield* run(provider, "picture"), [{ type: "image", data: "aGk=", mimeType: "image/png" }])
         for (const { headers } of asked) assert.equal(headers.authorization, `Bearer ${token}`)
       }).pipe(Effect.scoped)

@@ -214,6 +214,7 @@ export const exerciseProvider = (name: string, makeWorld: () => ProviderWorld) =
           const error = yield* refused(passing(run(world.write)))
           assert.equal(error.sent, true, error.message)
           assert.ok(["unknown", "unreadable"].includes(error.reason), error.reason)
+          if (what === "50 MB") assert.match(error.message, /more than 8 MB/)
           service.troubles.splice(0)
           service.troubles.push(trouble, trouble, trouble)
           const readError = yield* refused(passing(run(world.read)))

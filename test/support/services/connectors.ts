@@ -46,5 +46,10 @@ export const notes = (changes: { readonly readOnly?: boolean; readonly field?: s
       structuredContent: { n: 1 },
       content: []
     }))
+    // Longer than the streams of the greeting are ended.
+    server.registerTool("think", {}, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 600))
+      return { content: [{ type: "text", text: "thought" }] }
+    })
     server.registerTool("picture", {}, async () => ({ content: [{ type: "image", data: "aGk=", mimeType: "image/png" }] }))
   })
