@@ -16,6 +16,8 @@ interface Pinned {
 interface Ranked {
   readonly rank: number
   readonly grant: Grant
+  /** Told of each call that it covers. */
+  readonly matched: MatchedGrant
 }
 
 /** Grants of one scope for one action. */
@@ -24,13 +26,12 @@ interface Group {
   readonly others: Array<Ranked>
 }
 
-type Scopes = Map<string, Group>
+/** Of one action: by the kind of scope, then by its id. */
+type Scopes = Readonly<Record<Grant["scope"]["type"], Map<string, Group>>>
 
 const isScalar = (value: unknown): boolean => typeof value === "string" || typeof value === "number" || typeof value === "boolean"
 const pinOf = ({ constraints }: Grant): Constraint | undefined =>
   constraints.find(({ op, value }) => op === "equals" && isScalar(value))
-
-const scopeKey = { session: "s/", automation: "a/", configuration: "c/", organisation: "o/" } as const
 
 const grown = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
   const known = map.get(key)
@@ -44,14 +45,19 @@ export class GrantIndex {
   readonly #integrations = new Map<string, Map<string, Scopes>>()
 
   constructor(grants: ReadonlyArray<Grant>) {
-    for (const [rank, grant] of [...grants].sort(narrowestFirst).entries()) this.#add({ rank, grant })
+    for (const [rank, grant] of [...grants].sort(narrowestFirst).entries())
+      this.#add({ rank, grant, matched: matchedGrant(grant) })
   }
 
   #add(ranked: Ranked): void {
     const { grant } = ranked
     const actions = grown(this.#integrations, grant.integration, () => new Map<string, Scopes>())
-    const scopes = grown(actions, grant.action, () => new Map<string, Group>())
-    const group = grown(scopes, scopeKey[grant.scope.type] + grant.scope.id, () => ({ pinned: new Map(), others: [] }))
+    const scopes = grown(
+      actions,
+      grant.action,
+      (): Scopes => ({ session: new Map(), automation: new Map(), configuration: new Map(), organisation: new Map() })
+    )
+    const group = grown(scopes[grant.scope.type], grant.scope.id, () => ({ pinned: new Map(), others: [] }))
     const pin = pinOf(grant)
     if (pin === undefined) group.others.push(ranked)
     else {
@@ -64,22 +70,25 @@ export class GrantIndex {
   matching(call: CallContext, nowMs: number): ReadonlyArray<MatchedGrant> {
     const found = this.#found(call, nowMs)
     if (found.length > 1) found.sort((one, other) => one.rank - other.rank)
-    return found.map(({ grant }) => matchedGrant(grant))
+    return found.map(({ matched }) => matched)
   }
 
   #found(call: CallContext, nowMs: number): Array<Ranked> {
     const found: Array<Ranked> = []
     const actions = this.#integrations.get(call.integration)
     if (actions === undefined) return found
-    for (const scopes of [actions.get(call.action), actions.get("*")]) {
-      if (scopes === undefined) continue
-      take(scopes.get(scopeKey.session + call.sessionId), call, nowMs, found)
-      if (call.automationId !== null) take(scopes.get(scopeKey.automation + call.automationId), call, nowMs, found)
-      if (call.configurationId !== null) take(scopes.get(scopeKey.configuration + call.configurationId), call, nowMs, found)
-      take(scopes.get(scopeKey.organisation + call.org), call, nowMs, found)
-    }
+    takeScopes(actions.get(call.action), call, nowMs, found)
+    takeScopes(actions.get("*"), call, nowMs, found)
     return found
   }
+}
+
+const takeScopes = (scopes: Scopes | undefined, call: CallContext, nowMs: number, found: Array<Ranked>): void => {
+  if (scopes === undefined) return
+  take(scopes.session.get(call.sessionId), call, nowMs, found)
+  if (call.automationId !== null) take(scopes.automation.get(call.automationId), call, nowMs, found)
+  if (call.configurationId !== null) take(scopes.configuration.get(call.configurationId), call, nowMs, found)
+  take(scopes.organisation.get(call.org), call, nowMs, found)
 }
 
 const keep = (ranked: ReadonlyArray<Ranked>, call: CallContext, nowMs: number, found: Array<Ranked>): void => {

@@ -32,6 +32,7 @@ import { benchJourney } from "./journey.ts"
 import { limits, modelText, needOf, workload } from "./model.ts"
 import { benchOutbox } from "./outbox.ts"
 import { installPeers } from "./peers/install.ts"
+import { benchPolicy } from "./policy.ts"
 import { connections, onePool } from "./postgres.ts"
 import { benchRecovery } from "./recovery.ts"
 import { type Row, table } from "./rows.ts"
@@ -108,6 +109,7 @@ const benches: Readonly<Record<string, Rows>> = {
   snapshot: benchSnapshot,
   outbox: benchOutbox(rounds, withPeers),
   timers: benchTimers,
+  policy: benchPolicy(withPeers),
   recovery: benchRecovery,
   "CLI --help": Effect.promise(benchHelp),
   ...(withPeers && {
