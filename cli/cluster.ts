@@ -1,10 +1,13 @@
 /** One process that hosts all sessions, or one of several on a database that they share. */
 import { Effect, Layer, Redacted, Schema } from "effect"
 import { approvalActor } from "../actors/approval.ts"
+import { Sandboxes } from "../actors/ports/sandboxes.ts"
 import { sessionActor } from "../actors/session.ts"
 import { clusterRouter } from "../adapters/cluster/router.ts"
 import type { Place } from "../adapters/cluster/runners.ts"
+import { clusterSandboxes, OwnSandboxes } from "../adapters/cluster/sandboxes.ts"
 import * as PostgresNodes from "../adapters/postgres/nodes.ts"
+import { LocalSandboxes } from "../adapters/sandbox/local/local.ts"
 import type { ActorDefinition, HandsOf } from "../runtime/actor.ts"
 import { localRouter } from "../runtime/local-router.ts"
 import type { Settings } from "./settings.ts"
@@ -49,9 +52,20 @@ const definitions: ReadonlyArray<ActorDefinition<HandsOf<typeof sessionActor> | 
   approvalActor
 ]
 
-export const routerOf = (node: ClusterNode | null, key: Redacted.Redacted<Uint8Array>) =>
-  node === null
-    ? localRouter(definitions)
-    : clusterRouter(definitions, { ...node, key: Redacted.value(key), sandboxHost: null }).pipe(
-        Layer.provideMerge(PostgresNodes.layer)
-      )
+/** The router, upon the sandboxes of this host: those of others are asked for at their nodes. */
+export const hosted = <E, R>(
+  node: ClusterNode | null,
+  key: Redacted.Redacted<Uint8Array>,
+  sandboxes: Layer.Layer<Sandboxes, E, R>,
+  host: string | null
+) => {
+  if (node === null) return { sandboxes, router: localRouter(definitions) }
+  const own = Layer.effect(OwnSandboxes, Sandboxes).pipe(Layer.provide(sandboxes))
+  const bytes = Redacted.value(key)
+  const everywhere =
+    host === null
+      ? Layer.effect(Sandboxes, OwnSandboxes)
+      : clusterSandboxes({ host, hostOf: LocalSandboxes.hostOf, key: bytes }).pipe(Layer.provide(PostgresNodes.layer))
+  const router = clusterRouter(definitions, { ...node, key: bytes, sandboxHost: host }).pipe(Layer.provide(PostgresNodes.layer))
+  return { sandboxes: everywhere.pipe(Layer.provideMerge(own)), router }
+}

@@ -43,6 +43,7 @@ import { layerEmbedded } from "../adapters/postgres/embedded.ts"
 import * as PostgresFeed from "../adapters/postgres/feed.ts"
 import * as PostgresJournal from "../adapters/postgres/journal.ts"
 import { migrated } from "../adapters/postgres/migrate.ts"
+import * as PostgresNodes from "../adapters/postgres/nodes.ts"
 import * as PostgresOversight from "../adapters/postgres/oversight.ts"
 import * as Pool from "../adapters/postgres/pool.ts"
 import * as PostgresOldRows from "../adapters/postgres/retention.ts"
@@ -57,12 +58,12 @@ import { Reconcile } from "../runtime/reconcile.ts"
 import { runtimeReconcilers } from "../runtime/reconcilers.ts"
 import { Retention } from "../runtime/retention.ts"
 import { actionHands, actionRecords, actionServices } from "./actions.ts"
-import { nodeOf, routerOf } from "./cluster.ts"
+import { hosted, nodeOf } from "./cluster.ts"
 import { openDataDirectory } from "./data-directory.ts"
 import { modelSettings, modelsText } from "./models.ts"
 import { sandboxesOf } from "./sandboxes.ts"
 import { settings } from "./settings.ts"
-import { restAll, resumeAll } from "./shutdown.ts"
+import { restAll, restHere, resumeAll, resumeWhenNodesGo } from "./shutdown.ts"
 import { isolationText, requireLoopback } from "./unsafe.ts"
 
 const program = Effect.gen(function* () {
@@ -105,16 +106,18 @@ const program = Effect.gen(function* () {
       Effect.succeed(AgentTable.layer({ directory: agentsDir, file: join(shared, "agents.json"), tokenOf }))
     )
   ).pipe(Layer.provide([access, models]))
+  const made = yield* sandboxesOf(given, hostKey, agentsDir, shared)
+  const { sandboxes, router } = hosted(node, hostKey, made.layer, made.host)
   const hands = Layer.mergeAll(
     DaemonClient.layer,
     agents,
     Workspaces.layer,
     AttachmentFiles.layer(join(shared, "attachments"))
-  ).pipe(Layer.provideMerge(yield* sandboxesOf(given, hostKey, agentsDir)), Layer.provide(proxy.layer))
+  ).pipe(Layer.provideMerge(sandboxes), Layer.provide(proxy.layer))
   const alone = coordination === "postgres" || node !== null ? PostgresCoordination.layer : LocalCoordination.layer
   const coordinated = redisUrl === null ? alone : RedisCoordination.layer(Redacted.value(redisUrl))
   const actors = Mail.bound.pipe(
-    Layer.provideMerge(routerOf(node, hostKey)),
+    Layer.provideMerge(router),
     Layer.provideMerge(actionHands),
     Layer.provideMerge(ActionProviders.layer(given.actions)),
     Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds)),
@@ -156,12 +159,18 @@ const program = Effect.gen(function* () {
       database: databaseUrl === null ? `embedded PostgreSQL, ${dataDir}/postgres` : "PostgreSQL at DATABASE_URL"
     })
     yield* resumeAll
+    if (node !== null) yield* Effect.forkScoped(Effect.provide(resumeWhenNodesGo, PostgresNodes.layer))
     yield* Effect.never
   })
   // The gateway closes first: nobody wakes what is being laid to rest.
   const running = proxy.bind.pipe(
     Effect.andThen(Effect.provide(serving, Gateway.layer({ host, port }))),
-    Effect.onInterrupt(() => Effect.andThen(Console.error("stopping: the sessions are laid to rest"), restAll))
+    // Sandboxes elsewhere than on this host are another node's as well as ours.
+    Effect.onInterrupt(() =>
+      node !== null && made.host === null
+        ? Effect.void
+        : Effect.andThen(Console.error("stopping: the sessions are laid to rest"), node === null ? restAll : restHere)
+    )
   )
   return yield* Effect.provide(running, app)
 })

@@ -2,16 +2,20 @@
  * Ctrl-C on the server: what boots is let finish booting, what runs is paused (its turn interrupted, its disk captured), what was to
  * be destroyed is destroyed, so that nothing is left behind; the next start resumes exactly those. What does not rest within 30 s is
  * left alive, to be taken up again by the next start; without one its daemon ends after 10 minutes.
+ *
+ * Of several servers one lays to rest what has its sandbox there, and the others resume it once that one is gone.
  */
 import { Clock, Effect, Option, Schedule } from "effect"
 import { Directory, type SessionRow } from "../actors/ports/directory.ts"
 import { Sandboxes } from "../actors/ports/sandboxes.ts"
 import { sessionAddress } from "../actors/services/sessions.ts"
 import { sessionMachine } from "../machines/session.ts"
+import { Nodes } from "../runtime/nodes.ts"
 import { Router } from "../runtime/router.ts"
 
 const restWithinMs = 30_000
 const lookEveryMs = 100
+const nodesLookMs = 1_000
 const atOnce = 8
 const pageRows = 200
 /** Of one look: more than one host runs. */
@@ -27,30 +31,57 @@ const ask = Effect.fnUntraced(function* ({ org, id }: SessionRow, event: { reado
   return yield* router.ask(sessionAddress(org, id), { id: `host:${event.type}:${now}`, event, by: null })
 })
 
+const pause = (rows: ReadonlyArray<SessionRow>) =>
+  Effect.forEach(
+    rows.filter(({ status }) => status === "running"),
+    (row) => Effect.ignore(ask(row, { type: "pause", why: "shutdown" })),
+    { concurrency: atOnce, discard: true }
+  )
+
+/** Who holds the sandboxes that are here, or will have to destroy them. */
+const holdersHere = Effect.gen(function* () {
+  const directory = yield* Directory
+  const sandboxes = yield* Effect.flatMap(Sandboxes, ({ list }) => list)
+  return yield* Effect.forEach(
+    sandboxes,
+    ({ org, sessionId, sandboxId }) => Effect.map(directory.session(org, sessionId), (row) => ({ row, sandboxId })),
+    { concurrency: atOnce }
+  )
+})
+const leftOf = (holders: Effect.Success<typeof holdersHere>) => holders.filter(({ row }) => row?.status !== "failed").length
+
 /** One look, one nudge: how many sessions and sandboxes are still to come to rest. */
 const settle = Effect.gen(function* () {
-  const directory = yield* Directory
-  const busy = yield* directory.sessionsIn(busyStates, { limit: busyMax, after: null })
-  const running = busy.filter(({ status }) => status === "running")
-  yield* Effect.forEach(running, (row) => Effect.ignore(ask(row, { type: "pause", why: "shutdown" })), {
-    concurrency: atOnce,
-    discard: true
-  })
-  const sandboxes = yield* Effect.flatMap(Sandboxes, ({ list }) => list)
-  const holders = yield* Effect.forEach(sandboxes, ({ org, sessionId }) => directory.session(org, sessionId), {
-    concurrency: atOnce
-  })
-  return busy.length + holders.filter((holder) => holder?.status !== "failed").length
+  const busy = yield* Effect.flatMap(Directory, ({ sessionsIn }) => sessionsIn(busyStates, { limit: busyMax, after: null }))
+  yield* pause(busy)
+  return busy.length + leftOf(yield* holdersHere)
 })
 
-export const restAll = settle.pipe(
-  Effect.repeat({ until: (left) => left === 0, schedule: Schedule.spaced(lookEveryMs) }),
-  Effect.timeoutOption(restWithinMs),
-  Effect.flatMap((rested) =>
-    Option.isSome(rested) ? Effect.void : Effect.logWarning(`not everything came to rest within ${restWithinMs / 1_000} s`)
-  ),
-  Effect.catch((error) => Effect.logWarning(`sessions were not paused: ${error.message}`))
-)
+/** What a session once left here is not what it works in. */
+const settleHere = Effect.gen(function* () {
+  const router = yield* Router
+  const holders = yield* holdersHere
+  const theirs = yield* Effect.filter(holders, ({ row, sandboxId }) =>
+    row === null
+      ? Effect.succeed(false)
+      : Effect.map(router.look(sessionAddress(row.org, row.id)), (view) => view?.context["sandboxId"] === sandboxId)
+  )
+  yield* pause(theirs.flatMap(({ row }) => row ?? []))
+  return leftOf(holders)
+})
+
+const untilRested = <E, R>(settling: Effect.Effect<number, E, R>) =>
+  settling.pipe(
+    Effect.repeat({ until: (left) => left === 0, schedule: Schedule.spaced(lookEveryMs) }),
+    Effect.timeoutOption(restWithinMs),
+    Effect.flatMap((rested) =>
+      Option.isSome(rested) ? Effect.void : Effect.logWarning(`not everything came to rest within ${restWithinMs / 1_000} s`)
+    ),
+    Effect.catch((error) => Effect.logWarning(`sessions were not paused: ${String((error as { message?: string }).message)}`))
+  )
+
+export const restAll = untilRested(settle)
+export const restHere = untilRested(settleHere)
 
 /** The sessions that the last shutdown paused go on. */
 export const resumeAll = Effect.gen(function* () {
@@ -70,4 +101,17 @@ export const resumeAll = Effect.gen(function* () {
     if (paused.length < pageRows) return
     after = paused.at(-1)!.id
   }
+})
+
+/** What a node had laid to rest goes on elsewhere as soon as that node is gone. Runs for ever. */
+export const resumeWhenNodesGo = Effect.gen(function* () {
+  const nodes = yield* Nodes
+  let known = new Set<string>()
+  const look = Effect.gen(function* () {
+    const alive = new Set((yield* nodes.all).filter(({ goneForMs }) => goneForMs === null).map(({ address }) => address))
+    const hasLost = [...known].some((address) => !alive.has(address))
+    if (hasLost) yield* resumeAll
+    known = alive
+  })
+  yield* look.pipe(Effect.ignore, Effect.repeat(Schedule.spaced(nodesLookMs)))
 })

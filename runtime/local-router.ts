@@ -30,6 +30,7 @@ export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =
         look: homes.look,
         isAttended: (address) => Effect.sync(() => homes.stands(address)),
         tree: homes.tree,
+        nodes: Effect.succeed([]),
         wake: homes.wake,
         fire: (timer) => deliver(timer.address, deliveryOf(timer)),
         hurry: Effect.sync(() => {

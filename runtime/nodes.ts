@@ -2,7 +2,8 @@
  * Port: the servers of a cluster, and which shards each holds; runtime/router.ts is what stands on it (adapters/cluster). One
  * adapter, adapters/postgres/nodes.ts: it lies where the journal lies, so whoever holds a shard can commit.
  *
- *   N1  A node is there for as long as its lease, which it renews each second. The clock is the store's.
+ *   N1  A node is there for as long as its lease, which it renews each second. The clock is the store's. Only who heard the answer to
+ *       the last renewal renews: one that the store hears and that hears nothing of it can do nothing, and must not stay.
  *   N2  A shard has one holder; another can take it when it was given back, or its holder's lease has run out.
  *   N3  Nothing here is a fence. Two that believe to hold a shard are told apart by the epoch in the journal.
  *   N4  A node that once was there is remembered: that its lease ran out, and when, is known for ever, so that `gone` is never a
@@ -43,8 +44,14 @@ export class Nodes extends Context.Service<
     readonly judge: (address: string, healthy: boolean) => Effect.Effect<void, NodesError>
     /** Takes of these shards those that are free; answers with all of them that are now held. */
     readonly acquire: (address: string, shards: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>, NodesError>
-    /** Renews the lease; answers with the shards that are still held. */
-    readonly renew: (address: string) => Effect.Effect<ReadonlyArray<string>, NodesError>
+    /**
+     * Renews the lease, if `heard` is what the last renewal answered (0 after `enter`); answers with that for the next, and with the
+     * shards that are still held.
+     */
+    readonly renew: (
+      address: string,
+      heard: number
+    ) => Effect.Effect<{ readonly heard: number; readonly shards: ReadonlyArray<string> }, NodesError>
     readonly release: (address: string, shards: "all" | ReadonlyArray<string>) => Effect.Effect<void, NodesError>
   }
 >()("proliferate/runtime/Nodes") {}

@@ -64,6 +64,17 @@ export class Moved extends Schema.TaggedError<Moved>()("Moved", { rev: Schema.Nu
 
 export type AskError = Refused | Absent | Unavailable | Quarantined | Crashed | Moved
 
+/** A server that hosts together with others. */
+export interface NodeSight {
+  readonly name: string
+  readonly address: string
+  readonly isAlive: boolean
+  /** Of the homes' shards. */
+  readonly shards: number
+  /** In memory, as it said last. */
+  readonly homes: number
+}
+
 export class Router extends Context.Service<
   Router,
   {
@@ -75,6 +86,8 @@ export class Router extends Context.Service<
     readonly isAttended: (address: Address) => Effect.Effect<boolean | null>
     /** What this process hosts of an organisation, or of one home of it. */
     readonly tree: (org: string, home: string | null) => Effect.Effect<Tree>
+    /** The servers among which homes are spread; none: this one hosts them all. */
+    readonly nodes: Effect.Effect<ReadonlyArray<NodeSight>>
     /** Begins from what is stored, whatever is remembered, where the actor belongs, with what should stand beside it. Writes nothing. */
     readonly wake: (address: Address) => Effect.Effect<void>
     /** Fires a timer whose time has come; a repeat is answered as the first was, a stale one changes nothing. */

@@ -1,7 +1,7 @@
 -- 0007_cluster.sql
 -- The servers that share this database, and which shards of the homes each holds (runtime/nodes.ts, adapters/postgres/nodes.ts).
 --
---   cluster_nodes    one row for each that ever was there; `until` is its lease
+--   cluster_nodes    one row for each that ever was there; `until` is its lease, `renewals` counts what it asked to renew it
 --   cluster_shards   who holds a shard; free where its holder's lease has run out
 
 create table cluster_nodes (
@@ -13,6 +13,7 @@ create table cluster_nodes (
   healthy boolean not null,
   -- It left: its lease is not renewed by what was under way.
   has_left boolean not null,
+  renewals int4 not null,
   until float8 not null
 );
 

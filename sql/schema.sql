@@ -290,6 +290,7 @@ create table cluster_nodes (
   sandbox_host text,
   healthy boolean not null,
   has_left boolean not null,
+  renewals integer not null,
   until double precision not null,
   constraint cluster_nodes_pkey PRIMARY KEY (address),
   constraint cluster_nodes_number_key UNIQUE (number)

@@ -9,7 +9,7 @@ import { Journal, type JournalError, type Quarantine } from "../../runtime/journ
 import { type FixNote, Oversight } from "../../runtime/oversight.ts"
 import { type KindReport, Reconcile } from "../../runtime/reconcile.ts"
 import { type Kept, type Passed, type Policy, Retention, type RetentionError } from "../../runtime/retention.ts"
-import { Router, type Unavailable } from "../../runtime/router.ts"
+import { type NodeSight, Router, type Unavailable } from "../../runtime/router.ts"
 import type { Tree } from "../../runtime/tree.ts"
 import { type Pass, userOf } from "./access.ts"
 import { ServiceError } from "./error.ts"
@@ -67,9 +67,13 @@ export class Operations extends Context.Service<
   Operations,
   {
     /** What the looks so far have shown, and what was done last. Asks nobody. */
-    readonly status: (
-      pass: Pass<"operations.read">
-    ) => Effect.Effect<Seen & { readonly fixes: ReadonlyArray<FixNote & { readonly atMs: number }> }, JournalError>
+    readonly status: (pass: Pass<"operations.read">) => Effect.Effect<
+      Seen & {
+        readonly fixes: ReadonlyArray<FixNote & { readonly atMs: number }>
+        readonly nodes: ReadonlyArray<NodeSight>
+      },
+      JournalError
+    >
     /** What this process hosts of the organisation, or of one home of it, those in trouble first. */
     readonly tree: (pass: Pass<"operations.read">, wanted: typeof Hosted.Type) => Effect.Effect<HostedTree, JournalError>
     /** Looks now, and says what would be done; `plan` can be applied for 15 min. Changes nothing. */
@@ -124,7 +128,12 @@ export class Operations extends Context.Service<
       return Operations.of({
         status: Effect.fn("Operations.status")(function* ({ organisation }) {
           const { kinds, rows } = yield* reconcile.known(organisation)
-          return { drift: rows.map(rowOf), kinds, fixes: yield* oversight.notes(organisation, fixesShown) }
+          return {
+            drift: rows.map(rowOf),
+            kinds,
+            fixes: yield* oversight.notes(organisation, fixesShown),
+            nodes: yield* router.nodes
+          }
         }),
 
         tree: Effect.fn("Operations.tree")(function* ({ organisation }, { home = null }) {

@@ -9,17 +9,21 @@
  *   R4  Any node runs any command. Timers are fired where their home is; those that are late, by anyone.
  */
 
-import { createHmac, timingSafeEqual } from "node:crypto"
-import { Effect, Exit, Fiber, Layer, Option, Schedule } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import { EntityId, ShardId, Sharding } from "effect/cluster"
 import type { ActorDefinition } from "../../runtime/actor.ts"
 import type { Address } from "../../runtime/address.ts"
+import { Coordination } from "../../runtime/coordination.ts"
 import { makeHomes } from "../../runtime/homes.ts"
 import { Journal } from "../../runtime/journal.ts"
+import { Nodes } from "../../runtime/nodes.ts"
 import { type Deliver, runOutbox } from "../../runtime/outbox.ts"
 import { type Answer, type AskError, Router, Unavailable } from "../../runtime/router.ts"
 import { deliveryOf, runTimers } from "../../runtime/timers.ts"
+import { apart } from "./apart.ts"
+import { leasesByNode, mirrorLeases } from "./leases.ts"
 import * as limits from "./limits.ts"
+import { isPass, passOf } from "./pass.ts"
 import { type NodeOptions, nodeLayer } from "./runners.ts"
 import type { LeaveShard } from "./storage.ts"
 import { decode, encode, HomeEntity } from "./words.ts"
@@ -31,30 +35,19 @@ export interface ClusterOptions extends NodeOptions {
 
 const unreachable = () => new Unavailable({ reason: "unreachable", message: "the host of this actor does not answer; try again" })
 
-/** Answers within `ms`, or fails: what is asked of a node that is frozen cannot even be taken back. */
-const within = <A, E>(asked: Effect.Effect<A, E>, ms: number): Effect.Effect<A, E | Unavailable> =>
-  Effect.gen(function* () {
-    const asking = yield* Effect.forkDetach(asked)
-    const answered = yield* Effect.timeoutOption(Fiber.await(asking), ms).pipe(
-      Effect.onInterrupt(() => Effect.sync(() => asking.interruptUnsafe()))
-    )
-    if (Option.isNone(answered)) {
-      asking.interruptUnsafe()
-      return yield* unreachable()
-    }
-    const exit = answered.value
-    if (Exit.isSuccess(exit)) return exit.value
-    // A connection that broke, a node that went: a defect here, and no answer.
-    const failure = exit.cause.reasons.find((reason) => reason._tag === "Fail")
-    return yield* failure === undefined ? unreachable() : Effect.fail(failure.error)
-  })
+const within = <A, E>(asked: Effect.Effect<A, E>, ms: number) => apart(asked, ms, unreachable)
 
-const router = <R>(definitions: ReadonlyArray<ActorDefinition<R>>, key: Uint8Array, leaving: { leave: LeaveShard }) =>
+const router = <R>(
+  definitions: ReadonlyArray<ActorDefinition<R>>,
+  { key, name }: ClusterOptions,
+  leaving: { leave: LeaveShard }
+) =>
   Effect.gen(function* () {
+    const [nodes, coordination] = [yield* Nodes, yield* Coordination]
     const sharding = yield* Sharding.Sharding
     const journal = yield* Journal
     const clientOf = yield* HomeEntity.client
-    const pass = createHmac("sha256", key).update("proliferate cluster").digest("base64url")
+    const pass = passOf(key)
     let isDraining = false
 
     const entityOf = ({ org, home }: Pick<Address, "org" | "home">) => `${org}/${home}`
@@ -94,13 +87,10 @@ const router = <R>(definitions: ReadonlyArray<ActorDefinition<R>>, key: Uint8Arr
 
     leaving.leave = (shard) => homes.leave((home) => (shard === null ? !isHere(home) : shardOf(home).toString() === shard))
 
-    const known = Buffer.from(pass)
-    const guarded = <A, E>(said: string, answer: Effect.Effect<A, E>): Effect.Effect<A, E | Unavailable> => {
-      const given = Buffer.from(said)
-      return given.length === known.length && timingSafeEqual(given, known)
+    const guarded = <A, E>(said: string, answer: Effect.Effect<A, E>): Effect.Effect<A, E | Unavailable> =>
+      isPass(key, said)
         ? answer
         : Effect.fail(new Unavailable({ reason: "unreachable", message: "the node that asks has another key than this one" }))
-    }
 
     yield* Layer.build(
       HomeEntity.toLayer(
@@ -153,6 +143,8 @@ const router = <R>(definitions: ReadonlyArray<ActorDefinition<R>>, key: Uint8Arr
       })
     )
 
+    yield* Effect.forkScoped(mirrorLeases(name, () => homes.names().map(entityOf)))
+
     return Router.of({
       ask: deliver,
       look: homes.look,
@@ -163,6 +155,14 @@ const router = <R>(definitions: ReadonlyArray<ActorDefinition<R>>, key: Uint8Arr
             : within(clientOf(entityOf(address)).stands({ pass, address }), limits.attendedMs)
         ).pipe(Effect.orElseSucceed(() => null)),
       tree: homes.tree,
+      nodes: Effect.gen(function* () {
+        const seen = yield* Effect.orElseSucceed(nodes.all, () => [])
+        const held = yield* Effect.provideService(leasesByNode, Coordination, coordination)
+        return seen.map(({ name, address, goneForMs, shards }) => ({
+          ...{ name, address, shards, isAlive: goneForMs === null },
+          homes: goneForMs === null ? (held.get(name) ?? 0) : 0
+        }))
+      }),
       wake: (address) => begin(address, "wake"),
       fire: (timer) => deliver(timer.address, deliveryOf(timer)),
       hurry: Effect.sync(() => {
@@ -183,13 +183,13 @@ const router = <R>(definitions: ReadonlyArray<ActorDefinition<R>>, key: Uint8Arr
     })
   })
 
-export const clusterRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>, { key, ...node }: ClusterOptions) =>
+export const clusterRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>, options: ClusterOptions) =>
   Layer.unwrap(
     Effect.sync(() => {
       // The router is built upon the node, and the node asks the router to leave.
       const leaving: { leave: LeaveShard } = { leave: () => Effect.void }
-      return Layer.effect(Router, router(definitions, key, leaving)).pipe(
-        Layer.provide(nodeLayer(node, (shard) => leaving.leave(shard)))
+      return Layer.effect(Router, router(definitions, options, leaving)).pipe(
+        Layer.provide(nodeLayer(options, options.key, (shard) => leaving.leave(shard)))
       )
     })
   )

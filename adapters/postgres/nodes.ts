@@ -22,12 +22,13 @@ export const layer: Layer.Layer<Nodes, never, Postgres> = Layer.effect(
         Effect.map(
           call(
             () => sql<Array<{ readonly number: number }>>`
-            insert into cluster_nodes as n (address, number, runner, name, sandbox_host, healthy, has_left, until)
-            select ${address}, coalesce(max(number), 0) + 1, ${runner}, ${name}, ${sandboxHost}, ${healthy}, false,
+            insert into cluster_nodes as n (address, number, runner, name, sandbox_host, healthy, has_left, renewals, until)
+            select ${address}, coalesce(max(number), 0) + 1, ${runner}, ${name}, ${sandboxHost}, ${healthy}, false, 0,
               proliferate.now_ms() + ${nodeLeaseMs}::float8
             from cluster_nodes
             on conflict (address) do update set runner = excluded.runner, name = excluded.name,
-              sandbox_host = excluded.sandbox_host, healthy = excluded.healthy, has_left = false, until = excluded.until
+              sandbox_host = excluded.sandbox_host, healthy = excluded.healthy, has_left = false, renewals = 0,
+              until = excluded.until
             returning number`
           ),
           ([row]) => row!.number
@@ -75,17 +76,18 @@ export const layer: Layer.Layer<Nodes, never, Postgres> = Layer.effect(
           shardsOf
         ),
 
-      renew: (address) =>
+      renew: (address, heard) =>
         Effect.map(
           call(
-            () => sql<Array<{ readonly shard: string }>>`
+            () => sql<Array<{ readonly renewals: number; readonly shard: string | null }>>`
             with renewed as (
-              update cluster_nodes set until = proliferate.now_ms() + ${nodeLeaseMs}::float8
-              where address = ${address} and not has_left
+              update cluster_nodes set renewals = renewals + 1,
+                until = case when renewals = ${heard} then proliferate.now_ms() + ${nodeLeaseMs}::float8 else until end
+              where address = ${address} and not has_left returning address, renewals
             )
-            select shard from cluster_shards where address = ${address}`
+            select renewals, shard from renewed left join cluster_shards using (address)`
           ),
-          shardsOf
+          (rows) => ({ heard: rows[0]?.renewals ?? heard, shards: rows.flatMap(({ shard }) => shard ?? []) })
         ),
 
       release: (address, shards) =>

@@ -5,6 +5,7 @@ import { ask } from "../api.ts"
 import { exits, usage } from "../failure.ts"
 import { ago, answer, oneLine, table } from "../output.ts"
 import { tree } from "./ops/tree.ts"
+import { NodeSeen, nodesText } from "./ops-nodes.ts"
 
 const Row = Schema.Struct({
   id: Schema.String,
@@ -32,7 +33,12 @@ const Note = Schema.Struct({
   outcome: Schema.String,
   atMs: Schema.Finite
 })
-const Status = Schema.Struct({ drift: Schema.Array(Row), kinds: Schema.Array(Kind), fixes: Schema.Array(Note) })
+const Status = Schema.Struct({
+  drift: Schema.Array(Row),
+  kinds: Schema.Array(Kind),
+  fixes: Schema.Array(Note),
+  nodes: Schema.Array(NodeSeen)
+})
 const Plan = Schema.Struct({ plan: Schema.String, drift: Schema.Array(Row), kinds: Schema.Array(Kind) })
 const Applied = Schema.Struct({
   items: Schema.Array(Schema.Struct({ id: Schema.String, result: Schema.String, outcome: Schema.String }))
@@ -98,6 +104,7 @@ const status = Command.make(
           "Nothing is looked after."
         ),
         ...unknownText(value.kinds),
+        ...(value.nodes.length === 0 ? [] : ["", nodesText(value.nodes)]),
         "",
         table(
           ["FIXED", "WHAT", "WITH", "BY", "OUTCOME"],

@@ -68,7 +68,7 @@ beforeAll(async () => {
         finished: dryRun
       }
     }),
-    "GET /v1/operations": () => ({ status: 200, body: { drift, kinds: [kind], fixes: [] } }),
+    "GET /v1/operations": () => ({ status: 200, body: { drift, kinds: [kind], fixes: [], nodes: [] } }),
     "GET /v1/operations/tree": ({ path }) => ({
       status: 200,
       body: path.endsWith("?home=ses_none") ? { homesTotal: 0, homes: [], quarantined: [] } : hosted

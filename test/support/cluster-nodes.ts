@@ -1,5 +1,4 @@
 /** Nodes of a cluster within this process, each with connections of its own, on one database. */
-import { createServer } from "node:net"
 import { Effect, type Exit, Layer, ManagedRuntime } from "effect"
 import { clusterRouter } from "../../adapters/cluster/router.ts"
 import type { Place } from "../../adapters/cluster/runners.ts"
@@ -15,14 +14,7 @@ import { type Inspection, Inspector } from "../../runtime/inspection.ts"
 import { localFeeds } from "../../runtime/local-feeds.ts"
 import type { Nodes } from "../../runtime/nodes.ts"
 import type { Router } from "../../runtime/router.ts"
-
-export const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as { port: number }
-      probe.close(() => resolve(port))
-    })
-  })
+import { freePort } from "./free-port.ts"
 
 export interface NodeSetup {
   readonly databaseUrl: string

@@ -1,9 +1,12 @@
-/** A TCP relay in front of a server: lets all through, holds what is said in both directions, or is gone. */
+/**
+ * A TCP relay in front of a server: lets all through, holds what is said in both directions or in one of them, or is gone.
+ * `unheard`: what clients say does not reach the server. `silent`: what the server says does not reach them.
+ */
 import { once } from "node:events"
 import { type AddressInfo, createConnection, createServer, type NetConnectOpts, type Socket } from "node:net"
 import { Effect } from "effect"
 
-export type RelayState = "through" | "held" | "gone"
+export type RelayState = "through" | "held" | "unheard" | "silent" | "gone"
 
 export interface Relay {
   readonly port: number
@@ -11,7 +14,8 @@ export interface Relay {
 }
 
 export const relayTo = Effect.fnUntraced(function* (target: NetConnectOpts) {
-  const sockets = new Set<Socket>()
+  const sockets = new Map<Socket, RelayState>()
+  const isHeld = (socket: Socket) => state === "held" || state === sockets.get(socket)
   let state: RelayState = "through"
 
   const server = createServer((near) => {
@@ -20,18 +24,18 @@ export const relayTo = Effect.fnUntraced(function* (target: NetConnectOpts) {
       return
     }
     const far = createConnection(target)
-    for (const [socket, other] of [
-      [near, far],
-      [far, near]
+    for (const [socket, other, heldIf] of [
+      [near, far, "unheard"],
+      [far, near, "silent"]
     ] as const) {
-      sockets.add(socket)
+      sockets.set(socket, heldIf)
       socket.on("error", () => {})
       socket.on("data", (chunk) => other.write(chunk))
       socket.on("close", () => {
         sockets.delete(socket)
         other.destroy()
       })
-      if (state === "held") socket.pause()
+      if (isHeld(socket)) socket.pause()
     }
   })
   yield* Effect.acquireRelease(
@@ -39,7 +43,7 @@ export const relayTo = Effect.fnUntraced(function* (target: NetConnectOpts) {
     () =>
       Effect.sync(() => {
         server.close()
-        for (const socket of sockets) socket.destroy()
+        for (const socket of sockets.keys()) socket.destroy()
       })
   )
   return {
@@ -47,9 +51,9 @@ export const relayTo = Effect.fnUntraced(function* (target: NetConnectOpts) {
     turn: (next) =>
       Effect.sync(() => {
         state = next
-        for (const socket of sockets) {
+        for (const socket of sockets.keys()) {
           if (next === "gone") socket.destroy()
-          else if (next === "held") socket.pause()
+          else if (isHeld(socket)) socket.pause()
           else socket.resume()
         }
       })

@@ -6,14 +6,15 @@
  *
  *   L1  Ids are made from the sandbox and the key, so that carrying on after a crash between any two steps ends in the same.
  *   L2  A layer is thrown away when no snapshot, sandbox or intent names it; the look and the throw are under one lock with
- *       everything that comes to name a layer.
+ *       everything that comes to name a layer. Servers that share layers have no lock together: they see each other's records,
+ *       and throw away nothing that is younger than ten minutes.
  *   L3  A snapshot is on disk, data and all, before it is spoken of.
  */
-import { mkdir, readdir, rm } from "node:fs/promises"
+import { mkdir, readdir, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect, Semaphore } from "effect"
 import type { SandboxError } from "../../../actors/ports/sandboxes.ts"
-import { exists, makeDirectory, readRecord, renameDurably, writeRecord } from "./disk.ts"
+import { exists, makeDirectory, orMissing, readRecord, renameDurably, writeRecord } from "./disk.ts"
 import { attempt, failed } from "./failure.ts"
 import { flattenLine } from "./isolation.ts"
 import * as limits from "./limits.ts"
@@ -155,20 +156,32 @@ export const makeLayers = Effect.fn("sandbox.makeLayers")(function* (place: Plac
       const snapshot = yield* readRecord(join(place.snapshots, file), SnapshotRecord)
       for (const layer of snapshot?.layers ?? []) names.add(layer)
     }
-    const boxes = yield* attempt("list the sandboxes", () => readdir(place.sandboxes))
-    for (const id of boxes.filter((each) => isId(each))) {
-      const record = yield* readRecord(place.box(id).record, SandboxRecord)
-      for (const layer of record?.layers ?? []) names.add(layer)
-      if (record?.capturing) names.add(layerOf(record.capturing.snapshotId))
+    for (const directory of yield* attempt("list the neighbours", place.neighbours)) {
+      // One that was taken away has no sandboxes.
+      const boxes = yield* attempt("list the sandboxes", () => orMissing(readdir(directory)))
+      for (const id of (boxes ?? []).filter((each) => isId(each))) {
+        const record = yield* readRecord(join(directory, id, "record.json"), SandboxRecord)
+        for (const layer of record?.layers ?? []) names.add(layer)
+        if (record?.capturing) names.add(layerOf(record.capturing.snapshotId))
+      }
     }
     return names
   })
+
+  /** Another server is not under our lock: it has time to name what it has just made. */
+  const isOld = (layer: string) =>
+    attempt("look at a layer", async () => {
+      if (!place.isShared) return true
+      const found = await orMissing(stat(place.layer(layer)))
+      return found !== null && Date.now() - found.ctimeMs > limits.layerYoungMs
+    })
 
   const sweep = naming.withPermits(1)(
     Effect.gen(function* () {
       const kept = yield* named()
       const layers = yield* attempt("list the layers", () => readdir(place.layers))
-      for (const layer of layers.filter((each) => !kept.has(each))) yield* trash.throwAway(place.layer(layer))
+      for (const layer of layers.filter((each) => !kept.has(each)))
+        if (yield* isOld(layer)) yield* trash.throwAway(place.layer(layer))
     })
   )
   const scope = yield* Effect.scope

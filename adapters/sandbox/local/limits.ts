@@ -49,3 +49,5 @@ export const layersMax = 20
 export const layersTallestMax = 100
 /** A unix socket's path is at most 107 bytes. */
 export const socketPathBytesMax = 107
+/** A layer that nobody names may have been made a moment ago by another server, which names it within a second. */
+export const layerYoungMs = 600_000

@@ -19,7 +19,7 @@ import { layerOf, makeLayers } from "./layers.ts"
 import { infoOf, makeLife } from "./life.ts"
 import * as limits from "./limits.ts"
 import { watchMemory } from "./memory-watch.ts"
-import { openPlace } from "./place.ts"
+import { hostOfSandbox, openPlace } from "./place.ts"
 import { findIsolation } from "./probe.ts"
 import { makeProxies } from "./proxies.ts"
 import { isId, SandboxRecord } from "./records.ts"
@@ -29,6 +29,8 @@ import { makeTrash } from "./trash.ts"
 export interface LocalOptions {
   /** Absolute. Everything is below it, but for sockets whose path would be too long. */
   readonly dataDir: string
+  /** Where layers and snapshots are, if several servers of this host share them. */
+  readonly sharedDir?: string
   /** The bundle with the daemon. By default the one that the bootstrap builds. */
   readonly bundle?: string
   /** Where agents are installed; every sandbox sees it, read-only. */
@@ -54,6 +56,9 @@ const openToAll = async (directory: string): Promise<void> => {
 
 const builtBundle = fileURLToPath(new URL("../../../cli/dist/proliferate.mjs", import.meta.url))
 
+const placeOf = ({ dataDir, isolation, sharedDir }: Pick<LocalOptions, "dataDir" | "isolation" | "sharedDir">) =>
+  openPlace(dataDir, process.geteuid!() === 0 && isolation !== "unsafe", sharedDir)
+
 const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) {
   const {
     memoryBytesMax = limits.memoryBytesMax,
@@ -63,7 +68,7 @@ const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) 
   } = options
   const { agentsDir, bundle = builtBundle, daemonCommand: command = daemonCommand } = options
 
-  const place = yield* openPlace(options.dataDir, process.geteuid!() === 0 && options.isolation !== "unsafe")
+  const place = yield* placeOf(options)
   const filter = filterFor(process.arch, options.nested ?? false)
   yield* writeInside(place, filter)
   const trash = yield* makeTrash(place)
@@ -273,4 +278,9 @@ const make = Effect.fn("LocalSandboxes.make")(function* (options: LocalOptions) 
   })
 })
 
-export const LocalSandboxes = { layer: (options: LocalOptions) => Layer.effect(Sandboxes, make(options)) }
+export const LocalSandboxes = {
+  layer: (options: LocalOptions) => Layer.effect(Sandboxes, make(options)),
+  /** What the ids of its sandboxes begin with. */
+  host: (options: Pick<LocalOptions, "dataDir" | "isolation" | "sharedDir">) => Effect.map(placeOf(options), ({ host }) => host),
+  hostOf: hostOfSandbox
+}
