@@ -69,7 +69,6 @@ it("a rolling restart shows no error to a client, and loses nothing", { timeout:
   const errors = servers.told.filter(({ status }) => status >= 400)
   assert.deepStrictEqual(errors, [], `of ${servers.told.length} answers`)
   assert.isAbove(servers.told.length, 100)
-  console.log("slowest answer", Math.max(...servers.told.map(({ tookMs }) => tookMs)), "of", servers.told.length)
   for (const [id, title] of titles) assert.strictEqual((await servers.call("GET", `/v1/sessions/${id}`)).title, title)
 
   assert.strictEqual(await turn([{ run: "cat kept.txt" }]), "end_turn")
