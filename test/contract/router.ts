@@ -87,13 +87,12 @@ export const exerciseRouter = (name: string, doors: () => Doors): void => {
   describe(`the router ${name}`, () => {
     it("answers once it is committed, a repeat as the first, through whichever door", () =>
       onEach(async (address, n) => {
-        assert.deepStrictEqual(await ask(n, address, { type: "create" }, "made"), { rev: 1, duplicate: false })
+        // A router may itself have said again what was slow to be answered, so the first may be called a repeat.
+        assert.strictEqual((await ask(n, address, { type: "create" }, "made")).rev, 1)
         assert.deepStrictEqual(await ask(n + 1, address, { type: "create" }, "made"), { rev: 1, duplicate: true })
-        assert.deepStrictEqual(await ask(n + 1, address, { type: "say", text: "ж\u0001 \u{1f600}" }, "said"), {
-          rev: 2,
-          duplicate: false
-        })
+        assert.strictEqual((await ask(n + 1, address, { type: "say", text: "ж\u0001 \u{1f600}" }, "said")).rev, 2)
         assert.strictEqual((await look(n, address))?.context["said"], "ж\u0001 \u{1f600}")
+        assert.strictEqual((await look(n, address))?.rev, 2)
       }))
 
     it("says why it does not answer, as it was meant: refused, absent, moved, crashed", () =>
