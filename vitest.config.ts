@@ -10,6 +10,7 @@ const deep = [
   "test/cluster/rolling.test.ts",
   "test/contract/sandboxes-copied.test.ts",
   "test/contract/sandboxes-unprivileged.test.ts",
+  "test/contract/inbox.test.ts",
   "test/e2e/e2b.test.ts",
   "test/e2e/escape-bombs.test.ts",
   "test/postgres/embedded-users.test.ts",

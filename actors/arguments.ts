@@ -13,6 +13,10 @@ export type Arguments = Readonly<Record<string, unknown>>
 /** They are gone, or not those that were approved. Nothing is executed. */
 export class ArgumentsLost extends Schema.TaggedError<ArgumentsLost>()("ArgumentsLost", { message: Schema.String }) {}
 
+/** A server that died between sealing and making the call left them behind; a call is made within seconds. */
+const orphanMs = 60 * 60_000
+const sweepEveryMs = 10 * 60_000
+
 interface CallOf {
   readonly org: string
   readonly approvalId: string
@@ -32,6 +36,11 @@ export class SealedArguments extends Context.Service<
     Effect.gen(function* () {
       const calls = yield* Calls
       const seals = yield* Seals
+      const sweep = calls.sweep(orphanMs).pipe(
+        Effect.catchTag("DirectoryError", () => Effect.void),
+        Effect.delay(sweepEveryMs)
+      )
+      yield* Effect.forkScoped(Effect.forever(sweep))
       return SealedArguments.of({
         put: (org, id, params) =>
           calls.seal(org, id, seals.seal({ purpose: "arguments", org, id }, Redacted.make(canonical(params)))),

@@ -3,7 +3,7 @@
  * server calls the service with a key that is nowhere inside, and the agent has the answer. Also when the server is killed meanwhile.
  */
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, it } from "vitest"
@@ -47,6 +47,15 @@ const pending = async () => {
   throw new Error("nothing waits for a person")
 }
 
+/** What the session's log says, within a minute. */
+const said = async (what: RegExp) => {
+  const endsAtMs = Date.now() + 60_000
+  for (let text = ""; !what.test(text); ) {
+    assert.isBelow(Date.now(), endsAtMs, `${what} is not in ${text.slice(-3_000)}`)
+    text = (await run(["sessions", "logs", session.id], env)).stdout
+  }
+}
+
 beforeAll(async () => {
   makeBundle()
   service = await startService(fake.answer)
@@ -84,4 +93,52 @@ it("waits for a person, and the agent that waits has the answer of the service",
   assert.match(said, /exit 0/, said)
   assert.strictEqual(fake.effects(), 1)
   assert.strictEqual(fake.issue.status, "resolved")
+})
+
+it(
+  "goes on after the server was killed while it waited: approved by the next one, and the agent has the outcome",
+  full,
+  async () => {
+    const turn = prompted(asking("update_issue", { ...resolve, status: "ignored" }))
+    const call = await pending()
+    await server.kill()
+    server = await startServer(dataDir, { PROLIFERATE_SENTRY_URL: service.url })
+    env = { ...env, PROLIFERATE_URL: server.url }
+    assert.strictEqual((await pending()).id, call.id)
+    const { code } = await run(["approvals", "approve", call.id, "--once"], env)
+    assert.strictEqual(code, 0)
+    const status = async () => (await json("approvals", "show", call.id)).status
+    const endsAtMs = Date.now() + 60_000
+    while ((await status()) !== "completed") assert.isBelow(Date.now(), endsAtMs)
+    assert.strictEqual(fake.issue.status, "ignored")
+    assert.strictEqual(fake.effects(), 2)
+    turn.child.kill()
+    await said(/"status":"ignored"[\s\S]*exit 0/)
+  }
+)
+
+it("that is not waited for comes as a prompt, once it is decided", full, async () => {
+  const { stdout } = await prompted(asking("update_issue", { ...resolve, status: "unresolved" }, "--timeout 1")).ended
+  assert.match(stdout, /waiting for a person, and it was not over in time/)
+  assert.match(stdout, /exit 7/)
+  const call = await pending()
+  await json("approvals", "deny", call.id, "--reason", "leave it to me")
+  await said(new RegExp(`Your action sentry.update_issue \\(${call.id}\\) was denied by a person: leave it to me`))
+})
+
+it("has nothing of its credential in the sandbox, the feed, the journal, what is answered, or the log", full, async () => {
+  const look = `run: ${JSON.stringify([{ run: "env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'; proliferate connections list" }])}`
+  const { stdout } = await prompted(look).ended
+  const logs = await run(["sessions", "logs", session.id, "--json"], env)
+  const { calls } = await json("inbox", "--status", "completed")
+  const history = await json("actor", "history", "approval", calls[0].id)
+  for (const text of [
+    stdout,
+    logs.stdout,
+    server.log(),
+    JSON.stringify(history),
+    JSON.stringify(await json("connections", "list"))
+  ])
+    assert.notInclude(text, sentryToken)
+  assert.strictEqual(statSync(join(dataDir, "actions", "key")).mode & 0o777, 0o600)
 })

@@ -1,0 +1,90 @@
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as MemoryCalls from "../../adapters/memory/calls.ts"
+import * as MemoryConnections from "../../adapters/memory/connections.ts"
+import * as MemoryDirectory from "../../adapters/memory/directory.ts"
+import * as MemoryGrants from "../../adapters/memory/grants.ts"
+import { emptyJournal } from "../../adapters/memory/journal-state.ts"
+import * as MemoryRules from "../../adapters/memory/rules.ts"
+import * as PostgresCalls from "../../adapters/postgres/calls.ts"
+import * as PostgresConnections from "../../adapters/postgres/connections.ts"
+import * as PostgresDirectory from "../../adapters/postgres/directory.ts"
+import * as PostgresGrants from "../../adapters/postgres/grants.ts"
+import { Postgres } from "../../adapters/postgres/pool.ts"
+import * as PostgresRules from "../../adapters/postgres/rules.ts"
+import { testPostgres } from "../support/postgres.ts"
+import { exerciseActionRecords, RecordsWorld } from "./action-records.ts"
+
+const inMemory = Layer.unwrap(
+  Effect.sync(() => {
+    const state = emptyJournal()
+    const world = RecordsWorld.of({
+      call: ({ org, id, sessionId, status }) =>
+        Effect.sync(() => {
+          const address = { org, kind: "approval", id, home: sessionId }
+          const dated = { rev: 1, createdAtMs: 1, updatedAtMs: 1 }
+          const listed = { title: "a.b", status, owner: null, configurationId: null, archived: false }
+          state.projections.set(`approval/${id}`, { address, ...listed, ...dated })
+          const stored = {
+            ...dated,
+            epoch: 1,
+            machineVersion: 1,
+            status,
+            snapshot: `{"context":{"approvalId":"${id}"}}`,
+            resident: false
+          }
+          const rest = { quarantine: null, journal: [], seen: new Map(), timers: new Map() }
+          state.actors.set(`approval/${id}`, { address, stored, ...rest })
+        }),
+      passTime: (ms) => TestClock.adjust(ms)
+    })
+    return Layer.mergeAll(
+      Layer.succeed(RecordsWorld, world),
+      MemoryDirectory.layer(state),
+      MemoryCalls.layer(state),
+      MemoryGrants.layer(state),
+      MemoryConnections.layer,
+      MemoryRules.layer
+    )
+  })
+)
+
+const inPostgres = Layer.effect(
+  RecordsWorld,
+  Effect.map(Postgres, ({ sql }) =>
+    RecordsWorld.of({
+      call: ({ org, id, sessionId, status }) =>
+        Effect.promise(async () => {
+          await sql`
+            insert into actors (org, kind, id, home, rev, epoch, machine_version, status, snapshot, resident, updated_at)
+            values (${org}, 'approval', ${id}, ${sessionId}, 1, 1, 1, ${status}, ${`{"context":{"approvalId":"${id}"}}`}::text::jsonb, false, 1)`
+          await sql`
+            insert into projections (org, kind, id, home, title, status, rev, created_at, updated_at)
+            values (${org}, 'approval', ${id}, ${sessionId}, 'a.b', 'requested', 1, 1, 1)`
+          await sql`update projections set status = ${status} where org = ${org} and kind = 'approval' and id = ${id}`
+        }),
+      passTime: (ms) =>
+        Effect.promise(() =>
+          sql.begin(async (tx) => {
+            const [clock] = await tx`select proliferate.now_ms() + ${ms} as later`
+            await tx`delete from proliferate.fake_now`
+            await tx`insert into proliferate.fake_now values (${clock!["later"]})`
+          })
+        )
+    })
+  )
+).pipe(
+  Layer.provideMerge(
+    Layer.mergeAll(
+      PostgresDirectory.layer,
+      PostgresCalls.layer,
+      PostgresGrants.layer,
+      PostgresConnections.layer,
+      PostgresRules.layer
+    )
+  ),
+  Layer.provideMerge(testPostgres)
+)
+
+exerciseActionRecords("memory", inMemory)
+exerciseActionRecords("postgres", inPostgres)
