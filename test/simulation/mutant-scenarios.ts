@@ -152,7 +152,8 @@ export const mutantsOfScenarios: ReadonlyArray<Mutant> = [
     name: "a refused batch is not halved",
     file: "runtime/committer.ts",
     find: 'if (reason === "refused" && batch.length > 1) {',
-    replace: "if (batch.length > 1_000) {"
+    replace: "if (batch.length > 1_000) {",
+    by: "one poison event stops its neighbours"
   },
   {
     law: "G5",
@@ -193,7 +194,8 @@ export const mutantsOfScenarios: ReadonlyArray<Mutant> = [
     name: "a capture that a provider denies is given up at once",
     file: "actors/session.ts",
     find: 'reason === "unreachable" || (reason === "not-found"',
-    replace: 'reason === "unreachable" || (reason === "rejected"'
+    replace: 'reason === "unreachable" || (reason === "rejected"',
+    by: "a provider takes a snapshot, does not say so, and then denies the sandbox"
   },
   {
     law: "S6",

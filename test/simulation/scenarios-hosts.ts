@@ -50,8 +50,13 @@ export const hostScenarios = {
     let isPoison = true
     story.simulation.isPoison = ({ address, messageId }) => isPoison && address.id === "ses_2" && messageId.startsWith("rename")
     for (let times = 0; times < 6; times++) {
+      // Their neighbours' are stored in the same statements.
+      const prompt = { type: "prompt", promptId: `q${times}`, text: "q", by: "usr_1" }
+      const beside = ["ses_1", "ses_3"].map((id) => story.fork(Effect.exit(story.asking(prompt, id, `prompt:q${times}`))))
       must(story.refusal({ type: "rename", title: "poison" }, "ses_2")._tag === "Crashed", "the poison was taken")
-      for (const id of ["ses_1", "ses_3"]) story.prompt(`q${times}`, id)
+      story.until(() => beside.every((fiber) => fiber.pollUnsafe() !== undefined), "the neighbours are answered")
+      for (const fiber of beside)
+        must(Effect.runSync(fiber.pollUnsafe()!)._tag === "Success", "a neighbour was refused with the poison")
     }
     story.until(() => story.actor("ses_2").quarantine !== null, "it is set aside")
     must(story.actor("ses_2").quarantine!.includes('"title":"poison"'), "it is not known what did it")
