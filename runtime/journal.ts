@@ -216,8 +216,8 @@ export class Journal extends Context.Service<
     /** Resolves an id to its whole address, within one organisation. */
     readonly find: (org: string, kind: string, id: string) => Effect.Effect<Address | null, JournalError>
     /**
-     * Every actor to be activated when a host starts: those marked resident, and those written within `recentMs` before the newest
-     * write of all, whose last notices a crash may have kept from the feed.
+     * Every actor to be activated when a host starts: those marked resident, and of those written within `recentMs` before the newest
+     * write of all each whose notices a crash may have kept from the feed.
      */
     readonly residents: (recentMs: number) => Effect.Effect<ReadonlyArray<Address>, JournalError>
 

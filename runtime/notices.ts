@@ -8,7 +8,7 @@ import type { FeedEvent } from "./feed.ts"
 import { Feeds } from "./feeds.ts"
 import { Journal, type Notice } from "./journal.ts"
 
-const noticesPerRevMax = 1_000
+export const noticesPerRevMax = 1_000
 const rowsRead = 200
 
 export const feedEventsOf = (address: Address, rev: number, atMs: number, notices: ReadonlyArray<Notice>): Array<FeedEvent> =>

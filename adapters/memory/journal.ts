@@ -209,8 +209,10 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
       call("residents", () => {
         const rows = [...actors.values()]
         const newestMs = rows.reduce((newest, { stored }) => Math.max(newest, stored.updatedAtMs), 0)
+        // What the feed has is not known here.
+        const tells = ({ journal }: ActorRow) => journal.some((row) => (JSON.parse(row) as JournalRow).notices.length > 0)
         return rows
-          .filter(({ stored }) => stored.resident || stored.updatedAtMs > newestMs - recentMs)
+          .filter((row) => row.stored.resident || (row.stored.updatedAtMs > newestMs - recentMs && tells(row)))
           .map(({ address }) => address)
       }),
 

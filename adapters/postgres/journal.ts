@@ -14,6 +14,7 @@ import {
   type JournalRow,
   type Stored
 } from "../../runtime/journal.ts"
+import { noticesPerRevMax } from "../../runtime/notices.ts"
 import { commit } from "./commit.ts"
 import { ask } from "./failure.ts"
 import { Postgres } from "./pool.ts"
@@ -99,8 +100,19 @@ export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journa
     residents: (recentMs) =>
       call(
         () => sql<Array<Address>>`
-        select org, kind, id, home from actors
-        where resident or updated_at > (select max(updated_at) from actors) - ${recentMs}::int8 order by id`
+        select org, kind, id, home from actors a
+        where resident or (
+          updated_at > (select max(updated_at) from actors) - ${recentMs}::int8 and exists (
+            select from journal j, lateral (
+              select coalesce((
+                select (h.sources->>(a.kind || '/' || a.id))::int8 from feed_heads h where h.org = a.org and h.home = a.home
+              ), 0) as told
+            ) as f
+            where j.id = a.id and j.kind = a.kind and j.rev >= f.told / ${noticesPerRevMax}
+              and j.rev * ${noticesPerRevMax} + jsonb_array_length(j.notices) - 1 > f.told and j.notices <> '[]'
+          )
+        )
+        order by id`
       ),
 
     claim: (limit, claimMs, versions = {}, { each, of } = { each: limit, of: {} }) =>

@@ -1,4 +1,4 @@
-/** A host that starts where sessions are stored that want to be held again: from its start until each stands in memory. */
+/** A host that starts where sessions are stored, some of which want to be held again: from its start until each of those stands. */
 import { Deferred, Effect, Layer, Scope } from "effect"
 import { sessionActor } from "../../../actors/session.ts"
 import type { ActorDefinition } from "../../../runtime/actor.ts"
@@ -6,7 +6,7 @@ import { Inspector } from "../../../runtime/inspection.ts"
 import { answering, input } from "./answering.ts"
 import { runtimeOn } from "./runtime.ts"
 
-const { url, sessions } = input<{ readonly url: string; readonly sessions: number }>()
+const { url, standing } = input<{ readonly url: string; readonly standing: number }>()
 const alone: ActorDefinition = { ...(sessionActor as unknown as ActorDefinition), standing: () => [] }
 const all = Deferred.makeUnsafe<void>()
 let [activated, firstAtMs] = [0, 0]
@@ -14,7 +14,7 @@ const heard = Layer.succeed(Inspector, ({ type }) => {
   if (type !== "actor.activated") return
   activated += 1
   if (activated === 1) firstAtMs = performance.now()
-  if (activated === sessions) Deferred.doneUnsafe(all, Effect.void)
+  if (activated === standing) Deferred.doneUnsafe(all, Effect.void)
 })
 
 const recover = Effect.gen(function* () {

@@ -257,19 +257,21 @@ export const work = (story: Story) => {
     })
   )
 
-  story("names every resident, quarantined ones too, and who was written last, so that a host knows whom to activate", () =>
+  story("names every resident, quarantined ones too, and who told something last, so that a host knows whom to activate", () =>
     Effect.gen(function* () {
       const [journal, world] = [yield* Journal, yield* JournalWorld]
       assert.deepStrictEqual(yield* journal.residents(1_000), [])
       yield* begun(session("a"), 1, { resident: true })
-      yield* begun(session("b"), 2)
+      const notices = [{ kind: "state", body: {} }]
+      yield* begun(session("b"), 2, { notices })
       yield* begun(session("c"), 2, { resident: true })
-      yield* begun(session("d"), 1, { resident: true })
+      yield* begun(session("d"), 1, { resident: true, notices })
       yield* commit(transition(session("d"), 1, { resident: false }))
       yield* journal.quarantine(session("c"), { reason: "crashes", event: null })
       assert.deepStrictEqual(yield* journal.residents(0), [session("a"), session("c")])
       yield* world.passTime(5_000)
-      yield* begun(session("e"), 1)
+      yield* begun(session("e"), 1, { notices })
+      yield* begun(session("f"), 1)
       yield* world.passTime(60_000)
       assert.deepStrictEqual(yield* journal.residents(5_000), [session("a"), session("c"), session("e")])
       assert.deepStrictEqual(
