@@ -21,6 +21,7 @@ import { doctor } from "./commands/doctor.ts"
 import { grants } from "./commands/grants.ts"
 import { inbox } from "./commands/inbox.ts"
 import { machines } from "./commands/machines.ts"
+import { mcp } from "./commands/mcp.ts"
 import { ops } from "./commands/ops.ts"
 import { organisations } from "./commands/organisations.ts"
 import { policy } from "./commands/policy.ts"
@@ -60,7 +61,8 @@ const root = Command.make("proliferate").pipe(
     ops,
     completion,
     daemon,
-    agent
+    agent,
+    mcp
   ]),
   Command.withGlobalFlags([Json]),
   Command.withExamples([

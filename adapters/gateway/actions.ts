@@ -2,9 +2,11 @@
 import { Effect, Schema } from "effect"
 import { Actions, NewCall, waitMaxMs } from "../../actors/services/actions.ts"
 import { Approval, Approvals, Denial, Settlement } from "../../actors/services/approvals.ts"
+import { briefOf } from "../../actors/services/brief.ts"
 import { Catalogue } from "../../actors/services/catalogue.ts"
 import { GrantsOf, NewGrant, Refusal, WantedGrant } from "../../actors/services/grants.ts"
 import { Previewed, Rehearsals } from "../../actors/services/rehearsal.ts"
+import { toolsOf } from "../../actors/services/tools.ts"
 import { Id } from "../../actors/services/words.ts"
 import { accepted, created, nothing, ok, on, type Reply, type Route, whole, YesOrNo } from "./endpoint.ts"
 
@@ -29,6 +31,14 @@ export const actionRoutes: ReadonlyArray<Route> = [
       Catalogue.use((all) => all.guide(pass, params["integration"]!)).pipe(
         Effect.map((guide) => ok({ integration: params["integration"], guide }))
       )
+  }),
+  on("GET", "/v1/sessions/:id/actions/brief", {
+    verb: "session.calls",
+    run: ({ pass }) => Catalogue.use((all) => all.list(pass)).pipe(Effect.map((listed) => ok({ text: briefOf(listed) })))
+  }),
+  on("GET", "/v1/sessions/:id/actions/tools", {
+    verb: "session.calls",
+    run: ({ pass }) => Catalogue.use((all) => all.list(pass)).pipe(Effect.map((listed) => ok({ tools: toolsOf(listed) })))
   }),
   on("POST", "/v1/sessions/:id/calls", {
     verb: "session.act",

@@ -30,7 +30,8 @@ export const daemon = Command.make(
         home: Option.getOrElse(home, homedir),
         program: process.argv[1]!,
         proxySocket: Option.getOrElse(proxy, () => process.env["PROLIFERATE_PROXY"] || null),
-        relayPort
+        relayPort,
+        sessionId: process.env["PROLIFERATE_SESSION"] || null
       })
       .pipe(
         Effect.mapError(({ message }) => new Failed({ exit: "failure", what: message, todo: "The sandbox's host restarts it." }))

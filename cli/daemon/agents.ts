@@ -9,6 +9,7 @@
 import { Clock, Context, Deferred, Effect, Exit, Latch, Layer, Scope, Semaphore } from "effect"
 import type { AgentReady, StartAgent, StartTurn, UseModel } from "../../actors/ports/daemon.ts"
 import { spawnAgent } from "./agent-process.ts"
+import { Brief } from "./brief.ts"
 import { environment } from "./environment.ts"
 import { Events } from "./events.ts"
 import { blocksOf } from "./files.ts"
@@ -17,6 +18,7 @@ import { Limits } from "./limits.ts"
 import { makeNarrator, type Narrator } from "./narrator.ts"
 import { Place } from "./place.ts"
 import { busy, cannot, type Refusal, stale } from "./refusal.ts"
+import { toolServers } from "./tool-server.ts"
 import { makeTurns, type Partner, type Turns } from "./turns.ts"
 import { commandsIn } from "./updates.ts"
 
@@ -52,6 +54,7 @@ export class Agents extends Context.Service<
       const events = yield* Events
       const limits = yield* Limits
       const place = yield* Place
+      const brief = yield* Brief
       const turns = yield* makeTurns
       const scope = yield* Effect.scope
       const oneSwitchAtATime = yield* Semaphore.make(1)
@@ -112,7 +115,8 @@ export class Agents extends Context.Service<
           agentSession,
           replayed,
           mode,
-          model: model === null ? null : filling({ model })(request.modelOption)
+          model: model === null ? null : filling({ model })(request.modelOption),
+          mcpServers: toolServers(place)
         })
         if (boot.isOver) return yield* Effect.interrupt
         boot.met = met
@@ -230,6 +234,7 @@ export class Agents extends Context.Service<
       const startTurn = Effect.fnUntraced(function* ({ boot, turnId, text, files = [] }: typeof StartTurn.Type) {
         if (current?.number === boot && turns.isKnown(turnId)) return
         const { partner, met } = yield* bootOf(boot)
+        yield* brief.refreshed
         const blocks = yield* blocksOf(turnId, text, files, met.abilities).pipe(Effect.provideService(Place, place))
         yield* turns.start(turnId, blocks, partner)
       })

@@ -11,6 +11,7 @@ import { stat } from "node:fs/promises"
 import net from "node:net"
 import { Deferred, Effect, Layer } from "effect"
 import { Agents } from "./agents.ts"
+import { Brief } from "./brief.ts"
 import { Events } from "./events.ts"
 import { Limits } from "./limits.ts"
 import { Place } from "./place.ts"
@@ -34,12 +35,15 @@ export interface DaemonOptions {
    */
   readonly proxySocket: string | null
   readonly relayPort: number
+  /** Whose sandbox this is; null: nobody says. */
+  readonly sessionId: string | null
 }
 
 /** Runs until it is told to end. */
-export const daemon = ({ door, proxySocket, relayPort, ...place }: DaemonOptions): Effect.Effect<void, Refusal> =>
+export const daemon = ({ door, relayPort, ...place }: DaemonOptions): Effect.Effect<void, Refusal> =>
   Effect.gen(function* () {
     const { idleMs } = yield* Limits
+    const { proxySocket } = place
     const stop = yield* Stop
     // Starts node's pool of threads while there are threads to be had: where an agent has taken all, node would end at its first use.
     yield* Effect.promise(() => stat("/"))
@@ -61,6 +65,7 @@ export const daemon = ({ door, proxySocket, relayPort, ...place }: DaemonOptions
         Layer.provideMerge(Uplink.layer),
         Layer.provide(Routes.layer),
         Layer.provide([Agents.layer, Works.layer, Workspaces.layer]),
+        Layer.provide(Brief.layer),
         Layer.provideMerge(Stop.layer),
         Layer.provide(Events.layer),
         Layer.provide(

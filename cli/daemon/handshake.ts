@@ -33,14 +33,16 @@ interface Meeting {
   readonly mode: string | null
   /** As the agent calls it. */
   readonly model: string | null
+  readonly mcpServers: ReadonlyArray<acp.McpServer>
 }
 
 /** `replayed` opens whenever the agent says something; what it says before the first turn is history, and not told. */
 export const meet = Effect.fnUntraced(function* (
   { agent, over }: AgentProcess,
-  { cwd, agentSession, replayed, mode, model }: Meeting
+  { cwd, agentSession, replayed, mode, model, ...offered }: Meeting
 ) {
   const limits = yield* Limits
+  const mcpServers = [...offered.mcpServers]
 
   const ask = <A>(method: string, limitMs: number, request: () => Promise<A>): Effect.Effect<A, Refusal> =>
     Effect.tryPromise(request).pipe(
@@ -81,7 +83,7 @@ export const meet = Effect.fnUntraced(function* (
 
   if (agentSession !== null && abilities.includes("load")) {
     const load = ask("session/load", limits.sessionLoadMs, () =>
-      agent.request("session/load", { sessionId: agentSession, cwd, mcpServers: [] })
+      agent.request("session/load", { sessionId: agentSession, cwd, mcpServers })
     ).pipe(
       Effect.map((answer: unknown) => ({ answer })),
       // It may have forgotten: a new conversation is better than none. One that is hung or gone is neither.
@@ -99,7 +101,7 @@ export const meet = Effect.fnUntraced(function* (
   }
 
   const opened: acp.NewSessionResponse = yield* ask("session/new", limits.sessionNewMs, () =>
-    agent.request("session/new", { cwd, mcpServers: [] })
+    agent.request("session/new", { cwd, mcpServers })
   )
   if (typeof opened?.sessionId !== "string") return yield* cannot("agent-malformed", "the agent named no session", true)
   const settings = yield* settle(opened.sessionId, opened)

@@ -57,6 +57,10 @@ const defaults = {
   diffFilesMax: 5_000,
   /** Each step of gathering work: every file is read and hashed once. */
   workMs: 50_000,
+  /** What may be done at services, asked of the server; connectors of strangers may have to be asked for it. */
+  briefMs: 15_000,
+  /** A turn, or a workspace, waits for it no longer. */
+  briefWaitMs: 1_000,
   /** What a person waits for on a usual line; more than this is pushed. */
   workBytesMax: 256 * 1_048_576,
   /** As base64 it passes through the API, whose answers are whole. */

@@ -16,6 +16,7 @@ const { values } = parseArgs({
     workspace: { type: "string", default: "/workspace" },
     home: { type: "string", default: homedir() },
     proxy: { type: "string" },
+    session: { type: "string" },
     "relay-port": { type: "string", default: String(relayPort) },
     program: { type: "string", default: process.argv[1]! },
     /** JSON of what to change in limits.ts. */
@@ -24,7 +25,7 @@ const { values } = parseArgs({
 })
 if ((values.socket === undefined) === (values.port === undefined)) {
   console.error(
-    "usage: main.ts --socket PATH | --port N --secret-sha256 HEX [--workspace DIR] [--home DIR] [--proxy SOCKET] [--relay-port N] [--program FILE] [--limits JSON]"
+    "usage: main.ts --socket PATH | --port N --secret-sha256 HEX [--workspace DIR] [--home DIR] [--proxy SOCKET] [--session ID] [--relay-port N] [--program FILE] [--limits JSON]"
   )
   process.exit(2)
 }
@@ -39,6 +40,7 @@ NodeRuntime.runMain(
     home: values.home,
     program: values.program,
     proxySocket: values.proxy ?? null,
-    relayPort: Number(values["relay-port"])
+    relayPort: Number(values["relay-port"]),
+    sessionId: values.session ?? null
   }).pipe(Effect.provideService(Limits, withLimits(JSON.parse(values.limits))))
 )

@@ -6,8 +6,10 @@ import { access, mkdir, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { Context, Effect, Layer, Semaphore } from "effect"
 import type { Repository, Workspace, WorkspaceReady } from "../../actors/ports/daemon.ts"
+import { Brief, briefFolder } from "./brief.ts"
 import { clone, files, identify } from "./clone.ts"
 import { Events } from "./events.ts"
+import { excludeOurs } from "./exclude.ts"
 import { git, tryGit } from "./git.ts"
 import { Place } from "./place.ts"
 import { badInput, type Refusal, stale } from "./refusal.ts"
@@ -21,6 +23,7 @@ export class Workspaces extends Context.Service<
     Effect.gen(function* () {
       const events = yield* Events
       const { workspace } = yield* Place
+      const brief = yield* Brief
       const oneAtATime = yield* Semaphore.make(1)
       let newest = Number.NEGATIVE_INFINITY
       let answered: { readonly boot: number; readonly ready: typeof WorkspaceReady.Type } | null = null
@@ -35,7 +38,7 @@ export class Workspaces extends Context.Service<
         }
         // Whatever was captured is the session's, even without a repository in it.
         const found = yield* files(() => readdir(target))
-        if (request.restored && found.some((name) => name !== ".proliferate-clone"))
+        if (request.restored && found.some((name) => name !== ".proliferate-clone" && name !== briefFolder))
           return { path, head: "", outcome: "kept" as const }
         const head = yield* clone(target, repository, request, (step, message) =>
           events.append("workspace", null, { path, step, message })
@@ -53,6 +56,8 @@ export class Workspaces extends Context.Service<
             const ready = {
               repositories: yield* Effect.forEach(request.repositories, (repository) => prepareOne(repository, request))
             }
+            if (request.repositories.some(({ path }) => path === ".")) yield* excludeOurs(workspace)
+            yield* brief.refreshed
             answered = { boot: request.boot, ready }
             return ready
           })

@@ -35,7 +35,7 @@ const homesOf: Record<string, ReadonlyArray<string>> = {
   e2b: ["adapters/sandbox/e2b/"],
   "@octokit/rest": ["adapters/actions/github/"],
   "@slack/web-api": ["adapters/actions/slack/"],
-  "@modelcontextprotocol/sdk": ["adapters/actions/mcp/", "cli/daemon/"],
+  "@modelcontextprotocol/sdk": ["adapters/actions/mcp/", "adapters/agent/", "cli/daemon/"],
   elkjs: ["adapters/chart/"]
 }
 

@@ -8,6 +8,7 @@ import * as acp from "@agentclientprotocol/sdk"
 import { Effect } from "effect"
 import { Cancelled } from "./cancelled.ts"
 import { type Conversation, loadConversation } from "./conversation.ts"
+import { makeRemote, type Remote } from "./remote.ts"
 import { choose, type ScriptName } from "./scripts.ts"
 import { makeTurn } from "./turn.ts"
 
@@ -23,7 +24,12 @@ export const scriptedAgent = (options: ScriptedOptions): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     const conversations = new Map<
       string,
-      { readonly cwd: string; readonly said: Conversation; running: AbortController | null }
+      {
+        readonly cwd: string
+        readonly said: Conversation
+        readonly remote: Remote
+        running: AbortController | null
+      }
     >()
 
     const conversationOf = (sessionId: string) => {
@@ -39,15 +45,15 @@ export const scriptedAgent = (options: ScriptedOptions): Effect.Effect<void> =>
         agentInfo: { name: "scripted", title: "Scripted agent", version: "1" },
         agentCapabilities: { loadSession: true }
       }))
-      .onRequest("session/new", ({ params: { cwd } }) => {
+      .onRequest("session/new", ({ params: { cwd, mcpServers } }) => {
         const sessionId = `scr_${randomUUID()}`
-        conversations.set(sessionId, { cwd, said: loadConversation(sessionId), running: null })
+        conversations.set(sessionId, { cwd, said: loadConversation(sessionId), remote: makeRemote(mcpServers), running: null })
         return { sessionId }
       })
-      .onRequest("session/load", async ({ params: { sessionId, cwd }, client }) => {
+      .onRequest("session/load", async ({ params: { sessionId, cwd, mcpServers }, client }) => {
         const said = loadConversation(sessionId)
         if (said.entries().length === 0) throw acp.RequestError.sessionNotFound(sessionId)
-        conversations.set(sessionId, { cwd, said, running: null })
+        conversations.set(sessionId, { cwd, said, remote: makeRemote(mcpServers), running: null })
         for (const update of said.entries()) await client.notify("session/update", { sessionId, update })
         return {}
       })
@@ -56,8 +62,17 @@ export const scriptedAgent = (options: ScriptedOptions): Effect.Effect<void> =>
         const text = prompt.map((block) => (block.type === "text" ? block.text : "")).join("\n")
         const running = new AbortController()
         conversation.running = running
-        const { cwd, said } = conversation
-        const turn = makeTurn({ client, sessionId, cwd, said, prompt: text, signal: running.signal, paceMs: options.paceMs })
+        const { cwd, said, remote } = conversation
+        const turn = makeTurn({
+          client,
+          sessionId,
+          cwd,
+          said,
+          remote,
+          prompt: text,
+          signal: running.signal,
+          paceMs: options.paceMs
+        })
         said.add({ sessionUpdate: "user_message_chunk", content: { type: "text", text } })
         try {
           await choose(options.script, text)(turn)
@@ -73,7 +88,10 @@ export const scriptedAgent = (options: ScriptedOptions): Effect.Effect<void> =>
       .onNotification("session/cancel", ({ params: { sessionId } }) => conversations.get(sessionId)?.running?.abort())
       .connect(acp.ndJsonStream(Writable.toWeb(process.stdout), Readable.toWeb(process.stdin) as ReadableStream<Uint8Array>))
     const end = () => {
-      for (const { running } of conversations.values()) running?.abort()
+      for (const { running, remote } of conversations.values()) {
+        running?.abort()
+        remote.close()
+      }
       connection.close()
     }
     connection.signal.addEventListener("abort", () => {

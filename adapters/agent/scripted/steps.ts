@@ -12,6 +12,9 @@ const Step = Schema.Union([
   Schema.Struct({ plan: Schema.Array(Schema.String) }),
   Schema.Struct({ usage: Schema.Int }),
   Schema.Struct({ ask: Schema.String }),
+  /** Tells which tools the client offers over MCP, and how often it was said that there are others. */
+  Schema.Struct({ tools: Schema.Literal(true) }),
+  Schema.Struct({ call: Schema.String, args: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)) }),
   Schema.Struct({ sleep: Schema.Int }),
   Schema.Struct({ stderr: Schema.String }),
   /** So many pieces, each its number padded to `size` characters; `tool` makes each a tool call instead. */
@@ -43,6 +46,11 @@ const take = async (step: typeof Step.Type, turn: Turn): Promise<unknown> => {
   if ("plan" in step) return turn.plan(step.plan, 0)
   if ("usage" in step) return turn.send({ sessionUpdate: "usage_update", used: step.usage, size: 200_000 })
   if ("ask" in step) return turn.say((await turn.ask(step.ask)) ? "allowed" : "refused")
+  if ("tools" in step)
+    return turn.say(
+      `tools: ${(await turn.remote.list()).map(({ name }) => name).join(" ")}; changed ${turn.remote.changes()} times`
+    )
+  if ("call" in step) return turn.tools.call(step.call, step.args ?? {})
   if ("sleep" in step) return turn.sleep(step.sleep)
   if ("stderr" in step) return process.stderr.write(step.stderr)
   if ("flood" in step) return flood(step.flood, step.size ?? 0, step.tool ?? false, turn)

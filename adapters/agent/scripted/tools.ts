@@ -4,6 +4,7 @@ import { resolve } from "node:path"
 import type * as acp from "@agentclientprotocol/sdk"
 import { Cancelled } from "./cancelled.ts"
 import type { Conversation } from "./conversation.ts"
+import type { Remote } from "./remote.ts"
 import { shell } from "./shell.ts"
 
 export interface Tools {
@@ -13,12 +14,15 @@ export interface Tools {
   /** Replaces the one place where `from` stands. */
   readonly edit: (path: string, from: string, to: string) => Promise<void>
   readonly write: (path: string, text: string) => Promise<void>
+  /** One that the client offers over MCP. */
+  readonly call: (name: string, args: Record<string, unknown>) => Promise<void>
 }
 
 interface ToolOptions {
   readonly cwd: string
   readonly signal: AbortSignal
   readonly said: Conversation
+  readonly remote: Remote
   readonly send: (update: acp.SessionUpdate) => Promise<void>
 }
 
@@ -30,7 +34,7 @@ interface Outcome<A> {
 
 let calls = 0
 
-export const makeTools = ({ cwd, signal, said, send }: ToolOptions): Tools => {
+export const makeTools = ({ cwd, signal, said, remote, send }: ToolOptions): Tools => {
   const use = async <A>(
     title: string,
     kind: acp.ToolKind,
@@ -89,6 +93,11 @@ export const makeTools = ({ cwd, signal, said, send }: ToolOptions): Tools => {
         const before = await readFile(resolve(cwd, path), "utf8").catch(() => null)
         await writeFile(resolve(cwd, path), newText)
         return { value: undefined, content: [change(path, before, newText)] }
+      }),
+    call: (name, args) =>
+      use(name, "other", args, [], async () => {
+        const { text: words, isError } = await remote.call(name, args, signal)
+        return { value: undefined, content: [text(words)], hasFailed: isError }
       })
   }
 }

@@ -3,6 +3,7 @@ import { setImmediate as immediate, setTimeout as wait } from "node:timers/promi
 import type * as acp from "@agentclientprotocol/sdk"
 import { Cancelled } from "./cancelled.ts"
 import type { Conversation } from "./conversation.ts"
+import type { Remote } from "./remote.ts"
 import { makeTools, type Tools } from "./tools.ts"
 
 export interface Turn {
@@ -18,6 +19,7 @@ export interface Turn {
   /** One update as it stands, at once. */
   readonly send: (update: acp.SessionUpdate) => Promise<void>
   readonly tools: Tools
+  readonly remote: Remote
 }
 export type Script = (turn: Turn) => Promise<void>
 
@@ -26,12 +28,13 @@ interface TurnOptions {
   readonly sessionId: string
   readonly cwd: string
   readonly said: Conversation
+  readonly remote: Remote
   readonly prompt: string
   readonly signal: AbortSignal
   readonly paceMs: number
 }
 
-export const makeTurn = ({ client, sessionId, cwd, said, prompt, signal, paceMs }: TurnOptions): Turn => {
+export const makeTurn = ({ client, sessionId, cwd, said, remote, prompt, signal, paceMs }: TurnOptions): Turn => {
   let asked = 0
 
   const send = async (update: acp.SessionUpdate) => {
@@ -88,6 +91,7 @@ export const makeTurn = ({ client, sessionId, cwd, said, prompt, signal, paceMs 
       await send({ sessionUpdate: "tool_call_update", toolCallId, status: isAllowed ? "completed" : "failed" })
       return isAllowed
     },
-    tools: makeTools({ cwd, signal, said, send })
+    remote,
+    tools: makeTools({ cwd, signal, said, remote, send })
   }
 }

@@ -1,33 +1,11 @@
 /** `proliferate actions run`: asks for one call, and waits by push until it has settled, for as long as a shell tool lets it. */
 import { randomUUID } from "node:crypto"
-import { Clock, Effect, Schema } from "effect"
+import { Clock, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { call as ask, type Connection, ownConnection } from "../../api.ts"
-import type { Failed } from "../../failure.ts"
+import { ownConnection } from "../../api.ts"
 import { Json, remark } from "../../output.ts"
-import { action, Call, failureOf, integration, objectFrom, output, pathOf, session, sessionOf, show } from "./shared.ts"
-
-/** What one request waits; the gateway answers within 25 s. */
-const waitMs = 20_000
-const retryMs = 500
-const settled = new Set(["completed", "failed", "denied", "expired", "revoked"])
-
-/** A server that is starting again is waited for, as long as there is time: what was asked stands under its key. */
-const patiently = <A>(request: Effect.Effect<A, Failed>, untilMs: number): Effect.Effect<A, Failed> =>
-  Effect.catch(request, (failed) =>
-    Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
-      failed.exit === "unavailable" && nowMs + retryMs < untilMs
-        ? Effect.delay(
-            Effect.suspend(() => patiently(request, untilMs)),
-            retryMs
-          )
-        : Effect.fail(failed)
-    )
-  )
-
-/** The outcome is printed: nobody needs to be told it by a prompt. */
-const heard = (connection: Connection, path: string) =>
-  ask(connection, "POST", `${path}/heard`, Schema.Unknown, { body: {} }).pipe(Effect.timeout(2_000), Effect.ignore)
+import { called, heard, isSettled } from "./calling.ts"
+import { action, failureOf, integration, objectFrom, output, session, sessionOf, show } from "./shared.ts"
 
 export const run = Command.make(
   "run",
@@ -57,35 +35,22 @@ export const run = Command.make(
     const body = { ...named, params: yield* objectFrom(params, "--params") }
     const [connection, sessionId, json] = [yield* ownConnection, yield* sessionOf(session), yield* Json]
     const untilMs = (yield* Clock.currentTimeMillis) + (wait ? timeout * 1_000 : 0)
-    const leftMs = Effect.map(Clock.currentTimeMillis, (nowMs) => Math.max(0, Math.min(waitMs, untilMs - nowMs)))
+    const { value, json: answered } = yield* called({
+      connection,
+      sessionId,
+      body,
+      key: key === "" ? randomUUID() : key,
+      untilMs,
+      onWaiting: ({ id, integration, action }) =>
+        wait ? remark(`${integration}.${action} (${id}) waits for a person; waiting with it for up to ${timeout} s`) : Effect.void
+    })
 
-    const headers = { "idempotency-key": key === "" ? randomUUID() : key }
-    const path = pathOf(sessionId, "/calls")
-    // The first answer comes soon, so that whoever looks is told that it waits.
-    const first = Math.min(1_000, yield* leftMs)
-    let { value, json: answered } = yield* patiently(
-      ask(connection, "POST", path, Call, { body: { ...body, waitMs: first }, headers }),
-      untilMs
-    )
-    const own = `${path}/${value.id}`
-    if (!settled.has(value.status) && wait)
-      yield* remark(
-        `${value.integration}.${value.action} (${value.id}) waits for a person; waiting with it for up to ${timeout} s`
-      )
-    while (!settled.has(value.status)) {
-      const ms = yield* leftMs
-      if (ms === 0) break
-      const next = yield* patiently(ask(connection, "GET", `${own}?wait=${ms}`, Call), untilMs)
-      value = next.value
-      answered = next.json
-    }
-
-    if (!settled.has(value.status) && !wait)
+    if (!isSettled(value) && !wait)
       return yield* show(output, json ? answered : { id: value.id, status: value.status }, () => value.id)
     const failure = failureOf(value, wait)
     if (failure === null) yield* show(output, json ? answered : value.result, () => textOf(value.result))
     else if (json) yield* show(output, answered, () => "")
-    if (settled.has(value.status)) yield* heard(connection, own)
+    if (isSettled(value)) yield* heard(connection, sessionId, value)
     if (failure !== null) return yield* failure
   })
 ).pipe(

@@ -1,0 +1,128 @@
+/**
+ * What an agent may do, as it finds it: a file in its workspace that says so and is written anew when that changes, and tools over MCP
+ * that its daemon gave it, in a real sandbox, through the real library, on both ends.
+ */
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, assert, beforeAll, it } from "vitest"
+import { makeBundle, run, start } from "../support/command.ts"
+import { type Server, startServer } from "../support/server.ts"
+import { sentry, sentryToken } from "../support/services/sentry.ts"
+import { type Service, startService } from "../support/services/service.ts"
+
+const directory = mkdtempSync(join(tmpdir(), "proliferate-tools-"))
+const dataDir = join(directory, "data")
+const repository = join(directory, "app")
+const full = { timeout: 120_000 }
+const fake = sentry()
+let service: Service
+let server: Server
+let env: Record<string, string>
+let session: any
+
+const json = async (...args: ReadonlyArray<string>) => {
+  const { code, stdout, stderr } = await run([...args, "--json"], env)
+  assert.deepStrictEqual([code, stderr], [0, ""], args.join(" "))
+  return JSON.parse(stdout)
+}
+
+const where = { organization_slug: "acme", project_slug: "api" }
+const resolve = { organization_slug: "acme", issue_id: "4509876543", status: "resolved" }
+/** A turn of the scripted agent that does exactly this, and what it showed. */
+const turn = (...steps: ReadonlyArray<unknown>) =>
+  start(["sessions", "prompt", session.id, `run: ${JSON.stringify(steps)}`, "--wait"], env, "", 90_000)
+const shown = async (...steps: ReadonlyArray<unknown>) => {
+  const { code, stdout, stderr } = await turn(...steps).ended
+  assert.strictEqual(code, 0, stdout + stderr)
+  return stdout
+}
+const brief = () => shown({ run: "cat .proliferate/actions.md; git status --porcelain" })
+
+const pending = async () => {
+  const endsAtMs = Date.now() + 60_000
+  while (Date.now() < endsAtMs) {
+    const [call] = (await json("inbox")).calls
+    if (call?.status === "pending") return call
+    await new Promise((done) => setTimeout(done, 50))
+  }
+  throw new Error("nothing waits for a person")
+}
+
+beforeAll(async () => {
+  makeBundle()
+  service = await startService(fake.answer)
+  execFileSync("git", ["init", "--quiet", "--initial-branch=main", repository])
+  const git = ["-C", repository, "-c", "user.name=t", "-c", "user.email=t@t.invalid"]
+  execFileSync("git", [...git, "commit", "--quiet", "--allow-empty", "--message", "first"])
+  server = await startServer(dataDir, { PROLIFERATE_SENTRY_URL: service.url })
+  env = { PROLIFERATE_URL: server.url, PROLIFERATE_TOKEN: server.token!, SENTRY_TOKEN: sentryToken }
+  await json("repos", "add", repository)
+  await json("configurations", "create", "--name", "app", "--repo", "app", "--agent", "scripted")
+  session = await json("sessions", "create", "-c", "app")
+}, 120_000)
+
+afterAll(async () => {
+  await server?.stop()
+  await service?.close()
+  rmSync(directory, { recursive: true, force: true })
+}, 90_000)
+
+it("lies in the workspace, in no commit, and is written anew when a service is connected", full, async () => {
+  const before = await brief()
+  assert.match(before, /Sentry \(`sentry`\)[\s\S]*Not usable now: it is not connected/)
+  assert.notMatch(before, /\?\? \.proliferate/)
+  await json("connections", "add", "sentry", "--secret-env", "SENTRY_TOKEN")
+  const after = await brief()
+  assert.match(after, /`list_issues` — allow, a read, tool `sentry_list_issues`/)
+  assert.match(after, /`update_issue` — asks a person, a write/)
+  assert.notInclude(after, sentryToken)
+})
+
+it("are tools of the agent, one for each action that it may call", full, async () => {
+  const said = await shown({ tools: true })
+  assert.match(said, /tools: .*\bsentry_list_issues\b.*\bsentry_update_issue\b.*\brequest_grant\b/)
+  assert.notInclude(said, "github_")
+})
+
+it("a read is answered at once, and arguments that do not fit are an error that says what does", full, async () => {
+  assert.match(await shown({ call: "sentry_list_issues", args: where }), /"id": "4509876543"/)
+  const refused = await shown({ call: "sentry_list_issues", args: { organisation: "acme" } })
+  assert.match(refused, /organization_slug/)
+})
+
+it("a write waits for a person, and the tool that waited has the answer", full, async () => {
+  const waiting = turn({ call: "sentry_update_issue", args: resolve })
+  const call = await pending()
+  assert.deepInclude(call, { integration: "sentry", action: "update_issue", risk: "write" })
+  assert.strictEqual(fake.effects(), 0)
+  assert.strictEqual((await run(["approvals", "approve", call.id, "--once"], env)).code, 0)
+  const { stdout } = await waiting.ended
+  assert.match(stdout, /"status": "resolved"/)
+  assert.strictEqual(fake.effects(), 1)
+})
+
+it("a write that is denied is an error of the tool, with the reason", full, async () => {
+  const waiting = turn({ call: "sentry_update_issue", args: resolve })
+  const call = await pending()
+  assert.strictEqual((await run(["approvals", "deny", call.id, "--reason", "not on a Friday"], env)).code, 0)
+  const { stdout } = await waiting.ended
+  assert.match(stdout, /is denied: not on a Friday[\s\S]*Do not ask for the same again/)
+  assert.strictEqual(fake.effects(), 1)
+})
+
+it("what is refused is no tool any more, and the agent is told that there are others", full, async () => {
+  await json("policy", "set", "sentry.update_issue", "deny")
+  const said = await shown({ run: "grep -n 'update_issue' .proliferate/actions.md" }, { sleep: 1_500 }, { tools: true })
+  assert.match(said, /`update_issue` — refused/)
+  assert.notInclude(said, "sentry_update_issue")
+  assert.match(said, /changed [1-9]\d* times/)
+})
+
+it("asks to be lent a permission, which an administrator finds", full, async () => {
+  const asked = { integration: "sentry", action: "assign_issue", reason: "triage", where: { organization_slug: "acme" } }
+  assert.match(await shown({ call: "request_grant", args: asked }), /grq_\w+ is asked for/)
+  const { requests } = await json("grants", "list", "--requests")
+  assert.deepInclude(requests[0], { status: "open", reason: "triage", sessionId: session.id })
+})
