@@ -9,6 +9,8 @@ import { type Tool, toolsOf } from "./tools.ts"
 
 export const briefBytesMax = 16_384
 
+const oneLine = (text: string): string => text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim()
+
 /** Names and words of connectors are strangers': one line, and no Markdown. */
 const plain = (text: string, charactersMax: number): string => {
   const line = text.replaceAll(/[\s\p{Cc}`|<>[\]#*]+/gu, " ").trim()
@@ -39,11 +41,6 @@ Written by the server for this session, and again at the start of a turn when it
 and you need none: calls are made by the server. *allow*: it runs at once. *asks a person*: it waits for one, who may say no.
 *refused*: not by you, whatever you try.`
 
-const evidence = `## Evidence
-
-Put what shows that your work does what it should (screenshots, logs of tests) into \`.proliferate/.verification/\`, then use the tool
-\`verify\`: it is kept for the people who read your work.`
-
 const lineOf = (action: ListedAction, tool: Tool | undefined, level: number): string => {
   const mode = modes[action.verdict]
   const more = action.depends || action.granted.length > 0 ? ` (a call of it ${verdictText(action)})` : ""
@@ -54,7 +51,7 @@ const lineOf = (action: ListedAction, tool: Tool | undefined, level: number): st
 
 const serviceText = (one: ListedIntegration, tools: ReadonlyArray<Tool>, level: number): string => {
   const title = `## ${plain(one.displayName, 60)} (\`${plain(one.integration, 60)}\`)`
-  if (!one.usable) return `${title}\n\nNot usable now: ${plain(one.trouble ?? "", 300)}.`
+  if (!one.usable) return `${title}\n\nNot usable now: ${oneLine(one.trouble ?? "").slice(0, 300)}.`
   const toolFor = ({ name }: ListedAction) => tools.find((tool) => tool.integration === one.integration && tool.action === name)
   if (level < 2) return `${title}\n\n${one.actions.map((action) => lineOf(action, toolFor(action), level)).join("\n")}`
   const of = (verdict: ListedAction["verdict"]) => one.actions.filter((action) => action.verdict === verdict).length
@@ -85,11 +82,11 @@ export const briefOf = (all: ReadonlyArray<ListedIntegration>): string => {
   const tools = toolsOf(all)
   const none = "## Services\n\nNo service is connected. An administrator connects one: `proliferate connections add`."
   const at = (level: number) =>
-    [head, ...(all.length === 0 ? [none] : all.map((one) => serviceText(one, tools, level))), grantsText(all), commands, evidence]
+    [head, ...(all.length === 0 ? [none] : all.map((one) => serviceText(one, tools, level))), grantsText(all), commands]
       .join("\n\n")
       .concat("\n")
   const text = [0, 1, 2].map(at).find((whole) => Buffer.byteLength(whole) <= briefBytesMax)
   if (text !== undefined) return text
-  const rest = `${[head, "There is more than fits here: `proliferate actions list` shows it.", commands, evidence].join("\n\n")}\n`
+  const rest = `${[head, "There is more than fits here: `proliferate actions list` shows it.", commands].join("\n\n")}\n`
   return rest
 }

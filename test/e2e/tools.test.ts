@@ -32,12 +32,17 @@ const where = { organization_slug: "acme", project_slug: "api" }
 const resolve = { organization_slug: "acme", issue_id: "4509876543", status: "resolved" }
 /** A turn of the scripted agent that does exactly this, and what it showed. */
 const turn = (...steps: ReadonlyArray<unknown>) =>
-  start(["sessions", "prompt", session.id, `run: ${JSON.stringify(steps)}`, "--wait"], env, "", 90_000)
-const shown = async (...steps: ReadonlyArray<unknown>) => {
-  const { code, stdout, stderr } = await turn(...steps).ended
+  start(["sessions", "prompt", session.id, `run: ${JSON.stringify(steps)}`, "--wait", "--json"], env, "", 90_000)
+const outcome = async ({ ended }: ReturnType<typeof turn>) => {
+  const { code, stdout, stderr } = await ended
   assert.strictEqual(code, 0, stdout + stderr)
-  return stdout
+  const events = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+  return events.map(({ kind, body }) => (kind === "message" ? body.delta : `\n${body?.output ?? ""}`)).join("")
 }
+const shown = (...steps: ReadonlyArray<unknown>) => outcome(turn(...steps))
 const brief = () => shown({ run: "cat .proliferate/actions.md; git status --porcelain" })
 
 const pending = async () => {
@@ -98,8 +103,7 @@ it("a write waits for a person, and the tool that waited has the answer", full, 
   assert.deepInclude(call, { integration: "sentry", action: "update_issue", risk: "write" })
   assert.strictEqual(fake.effects(), 0)
   assert.strictEqual((await run(["approvals", "approve", call.id, "--once"], env)).code, 0)
-  const { stdout } = await waiting.ended
-  assert.match(stdout, /"status": "resolved"/)
+  assert.match(await outcome(waiting), /"status": "resolved"/)
   assert.strictEqual(fake.effects(), 1)
 })
 
@@ -107,8 +111,7 @@ it("a write that is denied is an error of the tool, with the reason", full, asyn
   const waiting = turn({ call: "sentry_update_issue", args: resolve })
   const call = await pending()
   assert.strictEqual((await run(["approvals", "deny", call.id, "--reason", "not on a Friday"], env)).code, 0)
-  const { stdout } = await waiting.ended
-  assert.match(stdout, /is denied: not on a Friday[\s\S]*Do not ask for the same again/)
+  assert.match(await outcome(waiting), /is denied: not on a Friday[\s\S]*Do not ask for the same again/)
   assert.strictEqual(fake.effects(), 1)
 })
 
@@ -121,7 +124,7 @@ it("what is refused is no tool any more, and the agent is told that there are ot
 })
 
 it("asks to be lent a permission, which an administrator finds", full, async () => {
-  const asked = { integration: "sentry", action: "assign_issue", reason: "triage", where: { organization_slug: "acme" } }
+  const asked = { integration: "sentry", action: "update_issue", reason: "triage", where: { organization_slug: "acme" } }
   assert.match(await shown({ call: "request_grant", args: asked }), /grq_\w+ is asked for/)
   const { requests } = await json("grants", "list", "--requests")
   assert.deepInclude(requests[0], { status: "open", reason: "triage", sessionId: session.id })

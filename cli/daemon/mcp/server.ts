@@ -14,7 +14,7 @@ import { Failed } from "../../failure.ts"
 import type { Host } from "../ask-host.ts"
 import { briefFolder, briefName } from "../brief.ts"
 import { actionTools } from "./actions.ts"
-import { ownTools } from "./own.ts"
+import { requestGrant } from "./request-grant.ts"
 import { failed, type Said, type Tool } from "./tool.ts"
 
 /** A client that counts silence is told this often that a call goes on; the usual patience is 60 s. */
@@ -24,7 +24,7 @@ const settleMs = 100
 const messageBytesMax = 4 * 1_048_576
 
 const instructions =
-  "What this session may do at services, called by the server under rules that people set: no key is here. Some calls wait for a person. `.proliferate/actions.md` says what may be done now; verify keeps evidence."
+  "What this session may do at services, called by the server under rules that people set: no key is here. Some calls wait for a person. `.proliferate/actions.md` says what may be done now."
 
 interface Serving {
   readonly host: Host
@@ -48,7 +48,7 @@ const saidOf = (exit: Exit.Exit<Said, Failed>): Said => {
 export const serveTools = ({ host, workspace }: Serving): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     const id = randomUUID()
-    const own = ownTools(host)
+    const own = [requestGrant(host)]
     let known: ReadonlyArray<Tool> = own
     let isAsking: Promise<boolean> | null = null
 

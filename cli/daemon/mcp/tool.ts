@@ -27,3 +27,21 @@ export const said = (value: unknown): Said => ({
   isError: false
 })
 export const failed = ({ what, todo }: Failed): Said => ({ text: `${what}\n${todo}`, isError: true })
+
+/** For schemas of our own. */
+export const text = (description: string, more: Record<string, unknown> = {}) => ({ type: "string", description, ...more })
+
+export const own = (
+  name: string,
+  title: string,
+  description: string,
+  properties: Record<string, object>,
+  required: ReadonlyArray<string>,
+  idempotentHint: boolean
+): Tool["shown"] => ({
+  name,
+  title,
+  description,
+  inputSchema: { type: "object", properties, required: [...required], additionalProperties: false },
+  annotations: { title, readOnlyHint: false, destructiveHint: false, idempotentHint, openWorldHint: false }
+})
