@@ -49,10 +49,10 @@ const lineOf = (action: ListedAction, tool: Tool | undefined, level: number): st
   return `- \`${plain(action.name, 128)}\` — ${mode}${more}, a ${action.risk}${named}${said}`
 }
 
-const serviceText = (one: ListedIntegration, tools: ReadonlyArray<Tool>, level: number): string => {
+const serviceText = (one: ListedIntegration, tools: ReadonlyMap<string, Tool>, level: number): string => {
   const title = `## ${plain(one.displayName, 60)} (\`${plain(one.integration, 60)}\`)`
   if (!one.usable) return `${title}\n\nNot usable now: ${oneLine(one.trouble ?? "").slice(0, 300)}.`
-  const toolFor = ({ name }: ListedAction) => tools.find((tool) => tool.integration === one.integration && tool.action === name)
+  const toolFor = ({ name }: ListedAction) => tools.get(`${one.integration}\0${name}`)
   if (level < 2) return `${title}\n\n${one.actions.map((action) => lineOf(action, toolFor(action), level)).join("\n")}`
   const of = (verdict: ListedAction["verdict"]) => one.actions.filter((action) => action.verdict === verdict).length
   return `${title}\n\n${of("run")} allowed, ${of("ask")} that ask a person, ${of("deny")} refused: \`proliferate actions guide ${plain(one.integration, 60)}\``
@@ -79,7 +79,7 @@ const grantsText = (all: ReadonlyArray<ListedIntegration>): string => {
 }
 
 export const briefOf = (all: ReadonlyArray<ListedIntegration>): string => {
-  const tools = toolsOf(all)
+  const tools = new Map(toolsOf(all).map((tool) => [`${tool.integration}\0${tool.action}`, tool]))
   const none = "## Services\n\nNo service is connected. An administrator connects one: `proliferate connections add`."
   const at = (level: number) =>
     [head, ...(all.length === 0 ? [none] : all.map((one) => serviceText(one, tools, level))), grantsText(all), commands]
