@@ -2,6 +2,7 @@
 import type { SessionContext } from "../../machines/session/context.ts"
 import type { View } from "../../runtime/router.ts"
 import type { ModelUsage, SessionRow } from "../ports/directory.ts"
+import type { CallView } from "./call-view.ts"
 
 /** A session as it is stored, for a person. Its words are those of `SessionView` in adapters/gateway/protocol.ts. */
 export interface SessionDetail {
@@ -26,6 +27,8 @@ export interface SessionDetail {
   readonly archived: boolean
   /** What it used of models through the relay. */
   readonly usage: ModelUsage
+  /** Calls of its agent that wait for a person. */
+  readonly calls: ReadonlyArray<CallView>
   readonly createdAtMs: number
   readonly updatedAtMs: number
 }
@@ -34,7 +37,8 @@ export const detailOf = (
   row: SessionRow,
   { value, context, rev, status, accepts, quarantine, updatedAtMs }: View,
   isolation: string,
-  usage: ModelUsage
+  usage: ModelUsage,
+  calls: ReadonlyArray<CallView>
 ): SessionDetail => {
   const session = context as unknown as SessionContext
   return {
@@ -58,6 +62,7 @@ export const detailOf = (
     quarantine: quarantine && { reason: quarantine.reason, atMs: quarantine.atMs },
     archived: session.archived === true,
     usage,
+    calls,
     createdAtMs: row.createdAtMs,
     updatedAtMs
   }

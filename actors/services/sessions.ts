@@ -12,11 +12,13 @@ import { type Answer, type AskError, type Refused, Router, Unavailable } from ".
 import { hashOfValue } from "../canonical.ts"
 import { Agents } from "../ports/agents.ts"
 import { Attachments } from "../ports/attachments.ts"
+import { Calls } from "../ports/calls.ts"
 import type { Diff } from "../ports/daemon.ts"
 import { type DaemonError, Daemons } from "../ports/daemons.ts"
 import { Directory, type DirectoryError, type SessionQuery, type SessionRow, wordsOf } from "../ports/directory.ts"
 import { Sandboxes } from "../ports/sandboxes.ts"
 import { type Pass, userOf } from "./access.ts"
+import { callViewOf } from "./call-view.ts"
 import { AgentName, chosenModel } from "./configurations.ts"
 import { decode } from "./decode.ts"
 import { ServiceError } from "./error.ts"
@@ -65,6 +67,8 @@ type Asked = Effect.Effect<Answer, ServiceError | AskError>
 
 const fail = (reason: ServiceError["reason"], message: string) => Effect.fail(new ServiceError({ reason, message }))
 const decodeEvent = decode(SessionEvent)
+/** More than may wait for a person at once. */
+const openCallsMax = 50
 /** A caller waits this long for its commit, mailbox and journal retries included. */
 const askMs = 30_000
 const slow = "no commit within 30 s; it may still be written: ask again under the same id"
@@ -116,149 +120,152 @@ export class Sessions extends Context.Service<
     ) => Effect.Effect<typeof Diff.Type, ServiceError | Unavailable | Refused | DaemonError>
   }
 >()("proliferate/actors/services/Sessions") {
-  static readonly layer: Layer.Layer<Sessions, never, Directory | Router | Feeds | Daemons | Agents | Attachments | Sandboxes> =
-    Layer.effect(
-      Sessions,
-      Effect.gen(function* () {
-        const directory = yield* Directory
-        const router = yield* Router
-        const feeds = yield* Feeds
-        const daemons = yield* Daemons
-        const agents = yield* Agents
-        const store = yield* Attachments
-        const { isolation } = yield* Sandboxes
+  static readonly layer: Layer.Layer<
+    Sessions,
+    never,
+    Directory | Calls | Router | Feeds | Daemons | Agents | Attachments | Sandboxes
+  > = Layer.effect(
+    Sessions,
+    Effect.gen(function* () {
+      const directory = yield* Directory
+      const calls = yield* Calls
+      const router = yield* Router
+      const feeds = yield* Feeds
+      const daemons = yield* Daemons
+      const agents = yield* Agents
+      const store = yield* Attachments
+      const { isolation } = yield* Sandboxes
 
-        /** One event, decoded, under `messageId`. */
-        const ask = Effect.fnUntraced(function* (pass: Pass, sessionId: string, messageId: string, event: Event) {
-          const decoded = yield* decodeEvent(event)
-          const address = sessionAddress(pass.organisation, sessionId)
-          return yield* router.ask(address, { id: messageId, event: decoded, by: userOf(pass) }).pipe(
-            Effect.timeoutOrElse({
-              duration: askMs,
-              orElse: () => Effect.fail(new Unavailable({ reason: "journal", message: slow }))
-            })
-          )
-        })
-
-        /** A client's key is its user's own: two people who both count from 1 do not meet. */
-        const messageIdOf = Effect.fnUntraced(function* (pass: Pass, verb: string, key: Key) {
-          return key === null ? `${verb}:${yield* newId("req")}` : `${verb}:${userOf(pass)}:${key}`
-        })
-
-        const request = Effect.fnUntraced(function* (pass: Pass & { readonly session: SessionRow }, event: Event, key: Key) {
-          return yield* ask(pass, pass.session.id, yield* messageIdOf(pass, event.type, key), event)
-        })
-
-        const viewOf = Effect.fnUntraced(function* (org: string, id: string) {
-          const view = yield* router.look(sessionAddress(org, id))
-          return view ?? (yield* fail("not-found", `there is no session ${id} in your organisation`))
-        })
-
-        const detail = (pass: Pass, row: SessionRow) =>
-          Effect.all([viewOf(pass.organisation, row.id), directory.modelUsage(pass.organisation, row.id)]).pipe(
-            Effect.map(([view, usage]) => detailOf(row, view, isolation, usage))
-          )
-
-        /** The id that a session made under `key` has, whoever asks first. */
-        const reserved = Effect.fnUntraced(function* (pass: Pass, session: typeof NewSession.Type, key: Key) {
-          const id = yield* newId("ses")
-          if (key === null) return id
-          const hash = hashOfValue(session)
-          const kept = yield* directory.reserve({
-            org: pass.organisation,
-            key: `sessions.create:${userOf(pass)}:${key}`,
-            hash,
-            id
+      /** One event, decoded, under `messageId`. */
+      const ask = Effect.fnUntraced(function* (pass: Pass, sessionId: string, messageId: string, event: Event) {
+        const decoded = yield* decodeEvent(event)
+        const address = sessionAddress(pass.organisation, sessionId)
+        return yield* router.ask(address, { id: messageId, event: decoded, by: userOf(pass) }).pipe(
+          Effect.timeoutOrElse({
+            duration: askMs,
+            orElse: () => Effect.fail(new Unavailable({ reason: "journal", message: slow }))
           })
-          return kept.hash === hash
-            ? kept.id
-            : yield* fail("conflict", "this Idempotency-Key was used for another request: use a fresh one, or send the same body")
+        )
+      })
+
+      /** A client's key is its user's own: two people who both count from 1 do not meet. */
+      const messageIdOf = Effect.fnUntraced(function* (pass: Pass, verb: string, key: Key) {
+        return key === null ? `${verb}:${yield* newId("req")}` : `${verb}:${userOf(pass)}:${key}`
+      })
+
+      const request = Effect.fnUntraced(function* (pass: Pass & { readonly session: SessionRow }, event: Event, key: Key) {
+        return yield* ask(pass, pass.session.id, yield* messageIdOf(pass, event.type, key), event)
+      })
+
+      const viewOf = Effect.fnUntraced(function* (org: string, id: string) {
+        const view = yield* router.look(sessionAddress(org, id))
+        return view ?? (yield* fail("not-found", `there is no session ${id} in your organisation`))
+      })
+
+      const detail = (pass: Pass, row: SessionRow) =>
+        Effect.all([
+          viewOf(pass.organisation, row.id),
+          directory.modelUsage(pass.organisation, row.id),
+          calls.list(pass.organisation, { sessionId: row.id, statuses: ["pending", "outcomeUnknown"], limit: openCallsMax })
+        ]).pipe(Effect.map(([view, usage, open]) => detailOf(row, view, isolation, usage, open.map(callViewOf))))
+
+      /** The id that a session made under `key` has, whoever asks first. */
+      const reserved = Effect.fnUntraced(function* (pass: Pass, session: typeof NewSession.Type, key: Key) {
+        const id = yield* newId("ses")
+        if (key === null) return id
+        const hash = hashOfValue(session)
+        const kept = yield* directory.reserve({
+          org: pass.organisation,
+          key: `sessions.create:${userOf(pass)}:${key}`,
+          hash,
+          id
         })
+        return kept.hash === hash
+          ? kept.id
+          : yield* fail("conflict", "this Idempotency-Key was used for another request: use a fresh one, or send the same body")
+      })
 
-        return Sessions.of({
-          create: Effect.fn("Sessions.create")(function* (pass, body, key) {
-            const { configurationId, prompt, start = true, attended = true } = body
-            if (prompt && !start) return yield* fail("invalid", "start: a prompt starts its session; leave one of the two out")
-            const configuration = yield* directory.configuration(pass.organisation, configurationId)
-            if (configuration === null) {
-              return yield* fail("reference", `there is no configuration ${configurationId} in your organisation`)
-            }
-            const agent = body.agent ?? configuration.agent
-            const model = yield* chosenModel(agents, agent, body.model ?? null)
-            const prompted = prompt && { type: "prompt", promptId: prompt.id, text: prompt.text, by: userOf(pass) }
-            // Before the session exists, so that a bad prompt leaves none behind.
-            if (prompted) yield* decodeEvent({ ...prompted, promptId: prompt.id ?? "any" })
+      return Sessions.of({
+        create: Effect.fn("Sessions.create")(function* (pass, body, key) {
+          const { configurationId, prompt, start = true, attended = true } = body
+          if (prompt && !start) return yield* fail("invalid", "start: a prompt starts its session; leave one of the two out")
+          const configuration = yield* directory.configuration(pass.organisation, configurationId)
+          if (configuration === null) {
+            return yield* fail("reference", `there is no configuration ${configurationId} in your organisation`)
+          }
+          const agent = body.agent ?? configuration.agent
+          const model = yield* chosenModel(agents, agent, body.model ?? null)
+          const prompted = prompt && { type: "prompt", promptId: prompt.id, text: prompt.text, by: userOf(pass) }
+          // Before the session exists, so that a bad prompt leaves none behind.
+          if (prompted) yield* decodeEvent({ ...prompted, promptId: prompt.id ?? "any" })
 
-            const id = yield* reserved(pass, body, key)
-            const { duplicate } = yield* ask(pass, id, "create", {
-              type: "create",
-              configurationId,
-              title: body.title ?? "",
-              owner: userOf(pass),
-              attended,
-              agent: { name: agent, permissions: configuration.permissions, model }
-            })
-            if (prompted) {
-              // A repeat of the whole request finds this prompt by an id that follows from the session's.
-              const promptId = prompt.id ?? `prm_${id.slice(id.indexOf("_") + 1)}`
-              yield* ask(pass, id, `prompt:${promptId}`, { ...prompted, promptId })
-            } else if (start) yield* ask(pass, id, "start:first", { type: "start" })
-
-            const row = yield* directory.session(pass.organisation, id)
-            if (row === null) return yield* Effect.die(new Error(`J1: session ${id} is listed by the commit that made it`))
-            return { session: yield* detail(pass, row), duplicate }
-          }),
-
-          list: Effect.fn("Sessions.list")(function* (pass, { search, mine = false, ...query }) {
-            const words = search === undefined ? [] : wordsOf(search)
-            if (search !== undefined && words.length === 0)
-              return yield* fail(
-                "invalid",
-                "search: there is no letter or digit in it; sessions are found by words of title or id"
-              )
-            const { organisation, principal } = pass
-            if (mine && principal.kind !== "user") return yield* fail("invalid", "mine: a sandbox has no sessions of its own")
-            return yield* directory.sessions(organisation, {
-              ...query,
-              words,
-              ...(mine && principal.kind === "user" && { owner: principal.user.id })
-            })
-          }),
-          show: (pass) => detail(pass, pass.session),
-          rename: Effect.fn("Sessions.rename")(function* (pass, title, key) {
-            yield* request(pass, { type: "rename", title }, key)
-            return yield* detail(pass, pass.session)
-          }),
-          switchModel: Effect.fn("Sessions.switchModel")(function* (pass, wanted, key) {
-            const { context } = yield* viewOf(pass.organisation, pass.session.id)
-            const model = yield* chosenModel(agents, (context as unknown as SessionContext).agent.name, wanted)
-            yield* request(pass, { type: "switch", model }, key)
-            return yield* detail(pass, pass.session)
-          }),
-          prompt: Effect.fn("Sessions.prompt")(function* (pass, { id, text, attachments: wanted = [] }) {
-            const owner = { org: pass.organisation, sessionId: pass.session.id }
-            const attachments = yield* Effect.forEach(wanted, (one) => Effect.mapError(store.find(owner, one), asServiceError))
-            const promptId = id ?? (yield* newId("prm"))
-            const event = { type: "prompt", promptId, text, by: userOf(pass), ...(wanted.length > 0 && { attachments }) }
-            return { promptId, ...(yield* ask(pass, pass.session.id, `prompt:${promptId}`, event)) }
-          }),
-          unqueue: (pass, promptId, key) => request(pass, { type: "unqueue", promptId }, key),
-          answer: (pass, questionId, optionId, key) => request(pass, { type: "answer", questionId, optionId }, key),
-          steer: (pass, verb, key) =>
-            request(pass as unknown as Pass<"session.stop">, { type: verb, ...(verb === "pause" && { why: "manual" }) }, key),
-
-          events: Effect.fn("Sessions.events")(function* (pass, after, limit) {
-            const home = homeOf(pass)
-            const { epoch, seq } = yield* feeds.head(home)
-            const { events, gap } = yield* feeds.read(home, after, limit)
-            return { epoch, head: seq, events: fitting(events), gap }
-          }),
-
-          diff: Effect.fn("Sessions.diff")(function* (pass) {
-            const view = yield* viewOf(pass.organisation, pass.session.id)
-            return yield* daemons.diff(yield* sandboxOfRunning(view))
+          const id = yield* reserved(pass, body, key)
+          const { duplicate } = yield* ask(pass, id, "create", {
+            type: "create",
+            configurationId,
+            title: body.title ?? "",
+            owner: userOf(pass),
+            attended,
+            agent: { name: agent, permissions: configuration.permissions, model }
           })
+          if (prompted) {
+            // A repeat of the whole request finds this prompt by an id that follows from the session's.
+            const promptId = prompt.id ?? `prm_${id.slice(id.indexOf("_") + 1)}`
+            yield* ask(pass, id, `prompt:${promptId}`, { ...prompted, promptId })
+          } else if (start) yield* ask(pass, id, "start:first", { type: "start" })
+
+          const row = yield* directory.session(pass.organisation, id)
+          if (row === null) return yield* Effect.die(new Error(`J1: session ${id} is listed by the commit that made it`))
+          return { session: yield* detail(pass, row), duplicate }
+        }),
+
+        list: Effect.fn("Sessions.list")(function* (pass, { search, mine = false, ...query }) {
+          const words = search === undefined ? [] : wordsOf(search)
+          if (search !== undefined && words.length === 0)
+            return yield* fail("invalid", "search: there is no letter or digit in it; sessions are found by words of title or id")
+          const { organisation, principal } = pass
+          if (mine && principal.kind !== "user") return yield* fail("invalid", "mine: a sandbox has no sessions of its own")
+          return yield* directory.sessions(organisation, {
+            ...query,
+            words,
+            ...(mine && principal.kind === "user" && { owner: principal.user.id })
+          })
+        }),
+        show: (pass) => detail(pass, pass.session),
+        rename: Effect.fn("Sessions.rename")(function* (pass, title, key) {
+          yield* request(pass, { type: "rename", title }, key)
+          return yield* detail(pass, pass.session)
+        }),
+        switchModel: Effect.fn("Sessions.switchModel")(function* (pass, wanted, key) {
+          const { context } = yield* viewOf(pass.organisation, pass.session.id)
+          const model = yield* chosenModel(agents, (context as unknown as SessionContext).agent.name, wanted)
+          yield* request(pass, { type: "switch", model }, key)
+          return yield* detail(pass, pass.session)
+        }),
+        prompt: Effect.fn("Sessions.prompt")(function* (pass, { id, text, attachments: wanted = [] }) {
+          const owner = { org: pass.organisation, sessionId: pass.session.id }
+          const attachments = yield* Effect.forEach(wanted, (one) => Effect.mapError(store.find(owner, one), asServiceError))
+          const promptId = id ?? (yield* newId("prm"))
+          const event = { type: "prompt", promptId, text, by: userOf(pass), ...(wanted.length > 0 && { attachments }) }
+          return { promptId, ...(yield* ask(pass, pass.session.id, `prompt:${promptId}`, event)) }
+        }),
+        unqueue: (pass, promptId, key) => request(pass, { type: "unqueue", promptId }, key),
+        answer: (pass, questionId, optionId, key) => request(pass, { type: "answer", questionId, optionId }, key),
+        steer: (pass, verb, key) =>
+          request(pass as unknown as Pass<"session.stop">, { type: verb, ...(verb === "pause" && { why: "manual" }) }, key),
+
+        events: Effect.fn("Sessions.events")(function* (pass, after, limit) {
+          const home = homeOf(pass)
+          const { epoch, seq } = yield* feeds.head(home)
+          const { events, gap } = yield* feeds.read(home, after, limit)
+          return { epoch, head: seq, events: fitting(events), gap }
+        }),
+
+        diff: Effect.fn("Sessions.diff")(function* (pass) {
+          const view = yield* viewOf(pass.organisation, pass.session.id)
+          return yield* daemons.diff(yield* sandboxOfRunning(view))
         })
       })
-    )
+    })
+  )
 }

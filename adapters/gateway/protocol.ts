@@ -70,6 +70,20 @@ export const SessionView = Schema.Struct({
   usage: Schema.optionalKey(
     Schema.Struct({ calls: Schema.Finite, input: Schema.Finite, output: Schema.Finite, cached: Schema.Finite })
   ),
+  /** Calls of its agent at services that wait for a person; each change of one comes as an event of kind `approval`. */
+  calls: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        id: Schema.String,
+        status: Schema.String,
+        integration: Schema.String,
+        action: Schema.String,
+        risk: Schema.String,
+        params: Schema.Unknown,
+        expiresAtMs: Schema.NullOr(Schema.Finite)
+      })
+    )
+  ),
   quarantine: Schema.NullOr(Schema.Struct({ reason: Schema.String, atMs: Schema.Finite })),
   createdAtMs: Schema.Finite,
   updatedAtMs: Schema.Finite
@@ -96,7 +110,7 @@ export const StoredEvent = Schema.Struct({ seq: Schema.Int, ...said })
 
 /**
  * Kinds and bodies: actors/ports/daemon.ts for what the agent does; `prompt`, `queue`, `turn.opened`, `turn.ended`, `state`, `title`, `model`,
- * `snapshot`, `state.lost`, `memory.lost` for the session's own.
+ * `snapshot`, `state.lost`, `memory.lost` for the session's own; `approval` for each state of a call of its agent at a service.
  */
 const Event = Schema.Struct({
   type: Schema.tag("event"),

@@ -22,6 +22,7 @@ import { benchActivation } from "./activation.ts"
 import { benchBurst } from "./burst.ts"
 import { costs } from "./costs.ts"
 import { counterActor } from "./counter.ts"
+import { benchDecision } from "./decision.ts"
 import { benchAck, benchDurable } from "./durable.ts"
 import { benchFairness, type Told } from "./fairness.ts"
 import { benchFanOut } from "./fan-out.ts"
@@ -98,6 +99,7 @@ const benches: Readonly<Record<string, Rows>> = {
   fairness: benchFairness(told, localRouter([workerActor((id) => told.get(id)?.())]).pipe(Layer.provide(carried))).pipe(
     Effect.provide(onePool)
   ),
+  decision: benchDecision.pipe(Effect.provide(stored)),
   "cold activation": benchActivation.pipe(Effect.provide(stored)),
   "idle session, 10000": benchIdle(10_000),
   "idle session, 100000": benchIdle(100_000),

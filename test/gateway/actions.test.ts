@@ -1,35 +1,7 @@
 /** Actions over the API: what an agent asks for in its session, and what people decide about it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { type Started, startGateway } from "../support/gateway.ts"
-import { notebook } from "../support/notebook.ts"
-
-/** A session whose agent may ask, on a gateway where the notebook is connected. */
-const scene = Effect.fnUntraced(function* (options: { readonly connected?: boolean } = {}) {
-  const integration = notebook()
-  const gateway: Started = yield* startGateway({ integration })
-  const owner = gateway.owner.token
-  const session = yield* gateway.session()
-  const agent = yield* gateway.sandboxToken(session.id)
-  const path = `/v1/sessions/${session.id}/calls`
-  if (options.connected ?? true)
-    yield* gateway.must(owner, "POST", "/v1/connections", {
-      integration: "notebook",
-      secret: { kind: "token", token: "good-token" }
-    })
-  const call = (action: string, params: Record<string, unknown>, more: Record<string, unknown> = {}, headers = {}) =>
-    gateway.ask(agent, "POST", path, { integration: "notebook", action, params, waitMs: 5_000, ...more }, headers)
-  const waiting = (action = "add_note", params: Record<string, unknown> = { page: "home", text: "hello" }) =>
-    Effect.map(call(action, params, { waitMs: 0 }), ({ body }) => body.id as string)
-  const status = (id: string, waitMs = 5_000) => gateway.ask(agent, "GET", `${path}/${id}?wait=${waitMs}`)
-  const pending = Effect.fnUntraced(function* (id: string) {
-    while ((yield* gateway.must(owner, "GET", `/v1/approvals/${id}`)).status === "requested") yield* Effect.sleep(5)
-    return id
-  })
-  const decide = (id: string, verb: string, body: unknown, as = owner) =>
-    gateway.ask(as, "POST", `/v1/approvals/${id}/${verb}`, body)
-  return { gateway, integration, owner, session, agent, path, call, waiting, status, pending, decide }
-})
+import { scene } from "../support/acting.ts"
 
 describe("a call", () => {
   it.live("that reads runs at once, and its answer comes with the request", () =>
@@ -227,65 +199,6 @@ describe("a decision", () => {
       assert.strictEqual((yield* decide(asked, "approve", { as: "always" })).status, 409)
       assert.strictEqual((yield* decide(asked, "approve", { as: "grant" })).status, 409)
       assert.strictEqual((yield* decide(asked, "approve", { as: "once" })).status, 200)
-    }).pipe(Effect.scoped)
-  )
-})
-
-describe("bad days of a service", () => {
-  it.live("a token that is revoked between approval and execution: nothing is executed, and what to do is said", () =>
-    Effect.gen(function* () {
-      const { waiting, pending, decide, status, gateway, owner, integration } = yield* scene()
-      const id = yield* pending(yield* waiting())
-      const [connection] = (yield* gateway.must(owner, "GET", "/v1/connections")).connections
-      yield* gateway.must(owner, "POST", `/v1/connections/${connection.id}/revoke`)
-      yield* decide(id, "approve", { as: "once" })
-      const { body } = yield* status(id)
-      assert.deepInclude(body, { status: "failed", reason: "connection" })
-      assert.match(body.message, /`proliferate connections add notebook`/)
-      assert.deepStrictEqual(integration.effects, [])
-    }).pipe(Effect.scoped)
-  )
-
-  it.live("a token that the service no longer takes marks the connection, and the next call is refused at once", () =>
-    Effect.gen(function* () {
-      const { call, gateway, owner, integration } = yield* scene()
-      integration.next("needs-reauth")
-      const { body } = yield* call("read_page", { page: "home" })
-      assert.deepInclude(body, { status: "failed", reason: "needs-reauth" })
-      const [connection] = (yield* gateway.must(owner, "GET", "/v1/connections")).connections
-      assert.deepInclude(connection, { status: "needsReauth", reason: "the token was revoked at Notebook" })
-      const next = yield* call("read_page", { page: "home" })
-      assert.strictEqual(next.status, 422)
-      assert.match(next.body.detail, /must be connected again/)
-    }).pipe(Effect.scoped)
-  )
-
-  it.live("an answer that never came is looked for, and a write whose absence is proven is made again, once", () =>
-    Effect.gen(function* () {
-      const { waiting, pending, decide, status, integration } = yield* scene()
-      const lost = yield* pending(yield* waiting())
-      integration.next("unknown-done")
-      yield* decide(lost, "approve", { as: "once" })
-      assert.deepInclude((yield* status(lost)).body, { status: "completed", result: { found: true } })
-      assert.strictEqual(integration.effects.length, 1)
-
-      const absent = yield* pending(yield* waiting("add_note", { page: "home", text: "two" }))
-      integration.next("unknown-undone")
-      yield* decide(absent, "approve", { as: "once" })
-      assert.strictEqual((yield* status(absent)).body.status, "completed")
-      assert.strictEqual(integration.effects.length, 2)
-      assert.strictEqual(integration.calls.filter(({ key }) => key === absent).length, 2)
-    }).pipe(Effect.scoped)
-  )
-
-  it.live("fifty megabytes come as ten kilobytes of JSON, without the credential", () =>
-    Effect.gen(function* () {
-      const { call, integration } = yield* scene()
-      integration.next("huge")
-      const { body } = yield* call("read_page", { page: "home" })
-      const shown = JSON.stringify(body.result)
-      assert.isBelow(shown.length, 11_000)
-      assert.notInclude(shown, "good-token")
     }).pipe(Effect.scoped)
   )
 })

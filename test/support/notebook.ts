@@ -37,7 +37,16 @@ const actions = [
   action("delete_page", "danger", Page, { page: "home" })
 ]
 
-export type Fate = "works" | "fails" | "unknown-done" | "unknown-undone" | "needs-reauth" | "garbage" | "huge" | "never"
+export type Fate =
+  | "works"
+  | "fails"
+  | "unknown-done"
+  | "unknown-undone"
+  | "needs-reauth"
+  | "garbage"
+  | "huge"
+  | "never"
+  | "limited"
 
 export const notebook = () => {
   const effects: Array<{ readonly key: string; readonly params: unknown }> = []
@@ -93,6 +102,13 @@ export const notebook = () => {
           case "huge":
             done()
             return Effect.succeed({ text: "x".repeat(50_000_000), token: "good-token" })
+          case "limited":
+            return Effect.fail(
+              new ActionError({
+                ...{ reason: "rate-limited", sent: false, retryAfterMs: 60_000, integration: "notebook" },
+                message: "Notebook asks to be called less often"
+              })
+            )
           case "never":
             done()
             return Effect.never

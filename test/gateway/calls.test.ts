@@ -1,0 +1,125 @@
+/** Calls of agents under budgets, seen by whoever comes late, and on bad days of their service. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { scene } from "../support/acting.ts"
+
+describe("a budget", () => {
+  it.live("of ten lets ten of a hundred calls at once run, and the others wait or are told that too many do", () =>
+    Effect.gen(function* () {
+      const { gateway, owner, session, path, integration } = yield* scene()
+      yield* gateway.must(owner, "POST", "/v1/grants", {
+        draft: {
+          ...{ scope: { type: "organisation", id: gateway.organisation.id }, integration: "notebook", action: "add_note" },
+          ...{ constraints: [], usesMax: 10, lastsMs: 3_600_000 }
+        }
+      })
+      // Of several sessions, each within its own bounds.
+      const others = yield* Effect.forEach([1, 2], () => gateway.session())
+      const agents = yield* Effect.forEach([session, ...others], ({ id }) =>
+        Effect.map(gateway.sandboxToken(id), (token) => ({ token, path: path.replace(session.id, id) }))
+      )
+      const answers = yield* Effect.forEach(
+        Array.from({ length: 100 }, (_, n) => n),
+        (n) => {
+          const { token, path } = agents[n % agents.length]!
+          const body = { integration: "notebook", action: "add_note", params: { page: "home", text: `${n}` }, waitMs: 3_000 }
+          return gateway.ask(token, "POST", path, body)
+        },
+        { concurrency: 100 }
+      )
+      assert.strictEqual(answers.filter(({ body }) => body.status === "completed").length, 10)
+      assert.strictEqual(integration.effects.length, 10)
+      assert.isTrue(answers.every(({ status }) => [200, 202, 429].includes(status)))
+      const [grant] = (yield* gateway.must(owner, "GET", "/v1/grants?ended=true")).grants
+      assert.strictEqual(grant.used, 10)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("that is revoked stops what waits under it, and says how many", () =>
+    Effect.gen(function* () {
+      const { waiting, pending, decide, gateway, owner, status, integration, call } = yield* scene()
+      const id = yield* pending(yield* waiting())
+      const { body } = yield* decide(id, "approve", { as: "grant", grant: { usesMax: 5, pins: ["page"] } })
+      yield* status(id)
+      // The service says later: what is approved meanwhile waits for its turn.
+      integration.next("limited")
+      yield* call("read_page", { page: "home" })
+      const queued = yield* waiting("add_note", { page: "home", text: "queued" })
+      while ((yield* status(queued, 0)).body.status !== "approved") yield* Effect.sleep(5)
+      const revoked = yield* gateway.must(owner, "POST", `/v1/grants/${body.grantId}/revoke`)
+      assert.deepStrictEqual(revoked, { ended: [body.grantId], stopped: 1 })
+      assert.strictEqual((yield* status(queued)).body.status, "revoked")
+      assert.strictEqual(integration.effects.length, 1)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("whoever comes late", () => {
+  it.live("sees what waits, in the session and over the stream's welcome", () =>
+    Effect.gen(function* () {
+      const { waiting, pending, gateway, owner, session } = yield* scene()
+      const id = yield* pending(yield* waiting())
+      const shown = yield* gateway.must(owner, "GET", `/v1/sessions/${session.id}`)
+      assert.deepInclude(shown.calls[0], { id, status: "pending", action: "add_note", params: { page: "home", text: "hello" } })
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("bad days of a service", () => {
+  it.live("a token that is revoked between approval and execution: nothing is executed, and what to do is said", () =>
+    Effect.gen(function* () {
+      const { waiting, pending, decide, status, gateway, owner, integration } = yield* scene()
+      const id = yield* pending(yield* waiting())
+      const [connection] = (yield* gateway.must(owner, "GET", "/v1/connections")).connections
+      yield* gateway.must(owner, "POST", `/v1/connections/${connection.id}/revoke`)
+      yield* decide(id, "approve", { as: "once" })
+      const { body } = yield* status(id)
+      assert.deepInclude(body, { status: "failed", reason: "connection" })
+      assert.match(body.message, /`proliferate connections add notebook`/)
+      assert.deepStrictEqual(integration.effects, [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a token that the service no longer takes marks the connection, and the next call is refused at once", () =>
+    Effect.gen(function* () {
+      const { call, gateway, owner, integration } = yield* scene()
+      integration.next("needs-reauth")
+      const { body } = yield* call("read_page", { page: "home" })
+      assert.deepInclude(body, { status: "failed", reason: "needs-reauth" })
+      const [connection] = (yield* gateway.must(owner, "GET", "/v1/connections")).connections
+      assert.deepInclude(connection, { status: "needsReauth", reason: "the token was revoked at Notebook" })
+      const next = yield* call("read_page", { page: "home" })
+      assert.strictEqual(next.status, 422)
+      assert.match(next.body.detail, /must be connected again/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("an answer that never came is looked for, and a write whose absence is proven is made again, once", () =>
+    Effect.gen(function* () {
+      const { waiting, pending, decide, status, integration } = yield* scene()
+      const lost = yield* pending(yield* waiting())
+      integration.next("unknown-done")
+      yield* decide(lost, "approve", { as: "once" })
+      assert.deepInclude((yield* status(lost)).body, { status: "completed", result: { found: true } })
+      assert.strictEqual(integration.effects.length, 1)
+
+      const absent = yield* pending(yield* waiting("add_note", { page: "home", text: "two" }))
+      integration.next("unknown-undone")
+      yield* decide(absent, "approve", { as: "once" })
+      assert.strictEqual((yield* status(absent)).body.status, "completed")
+      assert.strictEqual(integration.effects.length, 2)
+      assert.strictEqual(integration.calls.filter(({ key }) => key === absent).length, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("fifty megabytes come as ten kilobytes of JSON, without the credential", () =>
+    Effect.gen(function* () {
+      const { call, integration } = yield* scene()
+      integration.next("huge")
+      const { body } = yield* call("read_page", { page: "home" })
+      const shown = JSON.stringify(body.result)
+      assert.isBelow(shown.length, 11_000)
+      assert.notInclude(shown, "good-token")
+    }).pipe(Effect.scoped)
+  )
+})
