@@ -1,11 +1,12 @@
 /** The parts of actions put together: their records, what their hands need, and their services. */
-import { Layer } from "effect"
+import { Layer, type Redacted } from "effect"
 import { SealedArguments } from "../actors/arguments.ts"
 import { Mail } from "../actors/mail.ts"
 import { Pace } from "../actors/pace.ts"
 import { Actions } from "../actors/services/actions.ts"
 import { Approvals } from "../actors/services/approvals.ts"
 import { Catalogue } from "../actors/services/catalogue.ts"
+import { ChatApprovals } from "../actors/services/chat-approvals.ts"
 import { Connections } from "../actors/services/connections.ts"
 import { ConnectorBook } from "../actors/services/connector-book.ts"
 import { connectors } from "../actors/services/connectors.ts"
@@ -13,7 +14,9 @@ import { CredentialsOf } from "../actors/services/credentials.ts"
 import { GrantsOf } from "../actors/services/grants.ts"
 import { Policies } from "../actors/services/policies.ts"
 import { Rehearsals } from "../actors/services/rehearsal.ts"
+import * as SlackBoard from "../adapters/actions/slack/board.ts"
 import * as PostgresCalls from "../adapters/postgres/calls.ts"
+import * as PostgresChat from "../adapters/postgres/chat.ts"
 import * as PostgresConnections from "../adapters/postgres/connections.ts"
 import * as PostgresGrants from "../adapters/postgres/grants.ts"
 import * as PostgresRules from "../adapters/postgres/rules.ts"
@@ -25,6 +28,7 @@ export const actionRecords = (directory: string) =>
     Layer.provideMerge(
       Layer.mergeAll(
         PostgresCalls.layer,
+        PostgresChat.layer,
         PostgresConnections.layer,
         PostgresGrants.layer,
         PostgresRules.layer,
@@ -34,6 +38,10 @@ export const actionRecords = (directory: string) =>
   )
 
 export const actionHands = Layer.mergeAll(SealedArguments.layer, Pace.layer, CredentialsOf.layer, Mail.layer)
+
+/** `signingSecret` is that of the Slack app whose buttons decide calls; null: none do. */
+export const chatApprovals = (slack: { readonly url: string; readonly signingSecret: Redacted.Redacted<string> | null }) =>
+  ChatApprovals.layer(slack.signingSecret).pipe(Layer.provide([SlackBoard.layer(slack), Approvals.layer]))
 
 export const actionServices = Layer.mergeAll(
   Actions.layer,

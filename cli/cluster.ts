@@ -47,10 +47,8 @@ export const nodeOf = Effect.fnUntraced(function* ({ cluster, databaseUrl, share
 export type ClusterNode = NonNullable<Effect.Success<ReturnType<typeof nodeOf>>>
 
 /** Calls live with their sessions. */
-const definitions: ReadonlyArray<ActorDefinition<HandsOf<typeof sessionActor> | HandsOf<typeof approvalActor>>> = [
-  sessionActor,
-  approvalActor
-]
+export type ActorHands = HandsOf<typeof sessionActor> | HandsOf<typeof approvalActor>
+const definitions: ReadonlyArray<ActorDefinition<ActorHands>> = [sessionActor, approvalActor]
 
 /** The router, upon the sandboxes of this host: those of others are asked for at their nodes. */
 export const hosted = <E, R>(

@@ -57,7 +57,7 @@ import { localFeeds } from "../runtime/local-feeds.ts"
 import { Reconcile } from "../runtime/reconcile.ts"
 import { runtimeReconcilers } from "../runtime/reconcilers.ts"
 import { Retention } from "../runtime/retention.ts"
-import { actionHands, actionRecords, actionServices } from "./actions.ts"
+import { actionHands, actionRecords, actionServices, chatApprovals } from "./actions.ts"
 import { hosted, nodeOf } from "./cluster.ts"
 import { openDataDirectory } from "./data-directory.ts"
 import { modelSettings, modelsText } from "./models.ts"
@@ -147,7 +147,8 @@ const program = Effect.gen(function* () {
     Inspection.layer,
     operations,
     repositories,
-    actionServices
+    actionServices,
+    chatApprovals(given.actions.slack).pipe(Layer.provide(access))
   )
   const app = Api.layer.pipe(Layer.provideMerge(services), Layer.provideMerge(actors), Layer.provideMerge(records))
 

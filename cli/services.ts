@@ -36,5 +36,10 @@ export const actionSettings = Config.all({
     )
   ),
   sentry: Config.all({ url: address("PROLIFERATE_SENTRY_URL", "https://sentry.io") }),
-  slack: Config.all({ url: address("PROLIFERATE_SLACK_URL", "https://slack.com"), client: client("SLACK") })
+  slack: Config.all({
+    url: address("PROLIFERATE_SLACK_URL", "https://slack.com"),
+    client: client("SLACK"),
+    /** Of the app whose buttons decide calls. */
+    signingSecret: Config.Redacted("PROLIFERATE_SLACK_SIGNING_SECRET").pipe(Config.option, Config.map(Option.getOrNull))
+  })
 })

@@ -118,6 +118,12 @@ export class Access extends Context.Service<
     ) => Effect.Effect<Pass<V>, ServiceError | DirectoryError>
     /** Always the same for the same session, so that a restarted host need not hand out another. */
     readonly mintSandboxToken: (organisation: string, sessionId: string) => string
+    /** For whoever was known by other means than a token, such as a person in a chat who is linked to a user. */
+    readonly asUser: <V extends Exclude<Verb, `session.${string}`>>(
+      organisation: string,
+      userId: string,
+      verb: V
+    ) => Effect.Effect<Pass<V>, ServiceError | DirectoryError>
     /** Succeeds when the records answer. */
     readonly ready: Effect.Effect<void, DirectoryError>
   }
@@ -172,8 +178,17 @@ export class Access extends Context.Service<
           return { principal, organisation, session }
         }) as unknown as Access["Service"]["check"]
 
+        const asUser = Effect.fn("Access.asUser")(function* (organisation: string, userId: string, verb: Verb) {
+          const user = (yield* directory.users(organisation)).find(({ id }) => id === userId)
+          if (user === undefined) return yield* fail("unauthenticated", "there is no such user any more")
+          if (!reaches(user.role, verbs[verb]))
+            return yield* fail("forbidden", `${verb} needs the role ${verbs[verb]} or above; yours is ${user.role}`)
+          return { principal: { kind: "user", organisation, user } satisfies Principal, organisation, session: null }
+        }) as unknown as Access["Service"]["asUser"]
+
         return Access.of({
           authenticate,
+          asUser,
           check,
           mintSandboxToken: (organisation, sessionId) =>
             `psb_${organisation}.${sessionId}.${macOf(organisation, sessionId).toString("base64url")}`,

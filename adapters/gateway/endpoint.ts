@@ -4,6 +4,7 @@ import type { Access, Pass, Verb } from "../../actors/services/access.ts"
 import type { Actions } from "../../actors/services/actions.ts"
 import type { Approvals } from "../../actors/services/approvals.ts"
 import type { Catalogue } from "../../actors/services/catalogue.ts"
+import type { ChatApprovals } from "../../actors/services/chat-approvals.ts"
 import type { Configurations } from "../../actors/services/configurations.ts"
 import type { Connections } from "../../actors/services/connections.ts"
 import type { ConnectorBook } from "../../actors/services/connector-book.ts"
@@ -26,6 +27,7 @@ export type Services =
   | Actions
   | Approvals
   | Catalogue
+  | ChatApprovals
   | Connections
   | ConnectorBook
   | GrantsOf
@@ -55,6 +57,7 @@ interface Call<V extends Verb | null, B, Q> {
   readonly body: B
   /** The Idempotency-Key, or null. */
   readonly key: string | null
+  readonly request: { readonly headers: Readonly<Record<string, string>>; readonly body: Uint8Array }
 }
 
 interface Endpoint<V extends Verb | null, B, Q> {
@@ -62,6 +65,8 @@ interface Endpoint<V extends Verb | null, B, Q> {
   readonly verb: V
   readonly body?: Schema.Codec<B, any>
   readonly query?: Schema.Codec<Q, any>
+  /** Its body is not ours to read: it is signed, byte for byte, by whoever sent it. */
+  readonly raw?: true
   readonly run: (call: Call<V, B, Q>) => Effect.Effect<Reply, Failure, Services>
 }
 

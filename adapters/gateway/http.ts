@@ -140,8 +140,8 @@ const run = Effect.fnUntraced(function* (
       ? null
       : yield* decodeId(given).pipe(Effect.catch(({ message }) => httpError(400, `Idempotency-Key: ${message}`)))
   const query = yield* queryOf(route, request.query)
-  const body = yield* bodyOf(route, request)
-  return yield* route.run({ pass: pass as never, params, query, body, key })
+  const body = route.raw === true ? undefined : yield* bodyOf(route, request)
+  return yield* route.run({ pass: pass as never, params, query, body, key, request })
 })
 
 const answer = ({ status, body, allow }: Reply & { readonly allow?: string }): Response => ({

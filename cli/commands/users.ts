@@ -66,7 +66,20 @@ const revoke = Command.make(
   })
 ).pipe(Command.withDescription("Removes a user and every token of theirs"))
 
+const linkSlack = Command.make(
+  "link-slack",
+  {
+    userId: Argument.String("user").pipe(Argument.withDescription("The user, such as usr_01")),
+    team: Flag.String("team").pipe(Flag.withDescription("The workspace's id, such as T0123456")),
+    chatUser: Flag.String("slack-user").pipe(Flag.withDescription("The person's id there, such as U0123456"))
+  },
+  Effect.fn("cli.users.link-slack")(function* (body) {
+    const { json } = yield* ask("POST", "/v1/slack/people", Schema.Null, { body })
+    yield* answer(json, () => `${body.chatUser} of ${body.team} decides as ${body.userId}, with that user's role.`)
+  })
+).pipe(Command.withDescription("Says who a person of Slack is here: what they press there counts as that user's decision"))
+
 export const users = Command.make("users").pipe(
   Command.withDescription("People of your organisation and their roles"),
-  Command.withSubcommands([add, list, revoke])
+  Command.withSubcommands([add, list, revoke, linkSlack])
 )

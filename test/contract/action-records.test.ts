@@ -1,12 +1,14 @@
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as MemoryCalls from "../../adapters/memory/calls.ts"
+import * as MemoryChat from "../../adapters/memory/chat.ts"
 import * as MemoryConnections from "../../adapters/memory/connections.ts"
 import * as MemoryDirectory from "../../adapters/memory/directory.ts"
 import * as MemoryGrants from "../../adapters/memory/grants.ts"
 import { emptyJournal } from "../../adapters/memory/journal-state.ts"
 import * as MemoryRules from "../../adapters/memory/rules.ts"
 import * as PostgresCalls from "../../adapters/postgres/calls.ts"
+import * as PostgresChat from "../../adapters/postgres/chat.ts"
 import * as PostgresConnections from "../../adapters/postgres/connections.ts"
 import * as PostgresDirectory from "../../adapters/postgres/directory.ts"
 import * as PostgresGrants from "../../adapters/postgres/grants.ts"
@@ -42,6 +44,7 @@ const inMemory = Layer.unwrap(
       Layer.succeed(RecordsWorld, world),
       MemoryDirectory.layer(state),
       MemoryCalls.layer(state),
+      MemoryChat.layer,
       MemoryGrants.layer(state),
       MemoryConnections.layer,
       MemoryRules.layer
@@ -78,6 +81,7 @@ const inPostgres = Layer.effect(
     Layer.mergeAll(
       PostgresDirectory.layer,
       PostgresCalls.layer,
+      PostgresChat.layer,
       PostgresGrants.layer,
       PostgresConnections.layer,
       PostgresRules.layer

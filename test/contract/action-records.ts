@@ -2,6 +2,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, type Layer } from "effect"
 import { Calls } from "../../actors/ports/calls.ts"
+import { ChatRecords } from "../../actors/ports/chat.ts"
 import { ConnectionRecords } from "../../actors/ports/connections.ts"
 import { Directory } from "../../actors/ports/directory.ts"
 import { Grants, type NewGrant } from "../../actors/ports/grants.ts"
@@ -21,7 +22,7 @@ export class RecordsWorld extends Context.Service<
   }
 >()("test/contract/RecordsWorld") {}
 
-type Records = Directory | Rules | ConnectionRecords | Grants | Calls | RecordsWorld
+type Records = ChatRecords | Directory | Rules | ConnectionRecords | Grants | Calls | RecordsWorld
 
 const rule = (org: string, id: string, more: Partial<NewRule> = {}): NewRule => ({
   ...{ org, id, integration: "github", action: "comment", mode: "allow", scope: { type: "organisation" }, pins: [] },
@@ -251,6 +252,28 @@ export const exerciseActionRecords = (name: string, world: Layer.Layer<Records, 
         yield* calls.wipe(org, own)
         yield* calls.wipe(org, own)
         assert.isNull(yield* calls.sealed(org, own))
+      })
+    )
+
+    it.effect("chats: a person is one user in an organisation, and a call is shown by one", () =>
+      Effect.gen(function* () {
+        const [chat, directory] = [yield* ChatRecords, yield* Directory]
+        const org = yield* organisation
+        for (const id of ["usr_a", "usr_b"])
+          yield* directory.addUser({ id: `${id}_${org}`, org, name: id, email: `${id}@example.org`, role: "admin" })
+        const person = { team: `T-${org}`, chatUser: "U1", org }
+        yield* chat.link({ ...person, userId: `usr_a_${org}` })
+        yield* chat.link({ ...person, userId: `usr_b_${org}` })
+        assert.deepStrictEqual(yield* chat.linked(person.team, "U1"), [{ org, userId: `usr_b_${org}` }])
+        assert.deepStrictEqual(yield* chat.linked(person.team, "U2"), [])
+        const notice = { org, approvalId: "apr_1", channel: "C1" }
+        const won = yield* Effect.forEach([1, 2, 3], () => chat.claim(notice), { concurrency: 3 })
+        assert.strictEqual(won.filter(Boolean).length, 1)
+        assert.deepStrictEqual(yield* chat.notices(org), [{ ...notice, ts: "" }])
+        yield* chat.posted({ ...notice, channel: "D1", ts: "1.2" })
+        assert.deepStrictEqual(yield* chat.notices(org), [{ ...notice, channel: "D1", ts: "1.2" }])
+        yield* chat.forget(org, "apr_1")
+        assert.deepStrictEqual(yield* chat.notices(org), [])
       })
     )
 

@@ -33,21 +33,16 @@ import { Api } from "../../adapters/gateway/http.ts"
 import { Gateway } from "../../adapters/gateway/server.ts"
 import type { Transport } from "../../adapters/gateway/transport.ts"
 import * as GitProbe from "../../adapters/git/probe.ts"
-import * as MemoryCalls from "../../adapters/memory/calls.ts"
-import * as MemoryConnections from "../../adapters/memory/connections.ts"
 import * as MemoryDirectory from "../../adapters/memory/directory.ts"
 import * as MemoryFeed from "../../adapters/memory/feed.ts"
-import * as MemoryGrants from "../../adapters/memory/grants.ts"
 import type { Disturb } from "../../adapters/memory/journal.ts"
 import * as MemoryJournal from "../../adapters/memory/journal.ts"
 import { emptyJournal } from "../../adapters/memory/journal-state.ts"
 import * as MemoryOldRows from "../../adapters/memory/old-rows.ts"
 import * as MemoryOversight from "../../adapters/memory/oversight.ts"
-import * as MemoryRules from "../../adapters/memory/rules.ts"
 import * as CredentialFiles from "../../adapters/secrets/file.ts"
-import * as Seals from "../../adapters/secrets/seals.ts"
-import { actionHands, actionServices } from "../../cli/actions.ts"
-import type { HandsOf } from "../../runtime/actor.ts"
+import { actionHands, actionServices, chatApprovals } from "../../cli/actions.ts"
+import type { ActorHands } from "../../cli/cluster.ts"
 import { Committer } from "../../runtime/committer.ts"
 import type { FeedEvent } from "../../runtime/feed.ts"
 import { Feeds } from "../../runtime/feeds.ts"
@@ -57,6 +52,7 @@ import { localRouter } from "../../runtime/local-router.ts"
 import { Reconcile } from "../../runtime/reconcile.ts"
 import { runtimeReconcilers } from "../../runtime/reconcilers.ts"
 import { Retention } from "../../runtime/retention.ts"
+import { memoryActions } from "./action-records.ts"
 import { agentTable } from "./agents.ts"
 import { type Notebook, notebook } from "./notebook.ts"
 
@@ -130,6 +126,8 @@ export interface GatewayTest {
   readonly hosts?: PullRequests["Service"]["hostOf"]
   /** The one integration that there is. */
   readonly integration?: Notebook
+  /** Where Slack is; nowhere, if not given. */
+  readonly slackUrl?: string
 }
 
 /** What a gateway of a test holds is never older than its test. */
@@ -140,18 +138,22 @@ const nothingOld = Layer.mergeAll(
 
 const layerOf = (
   directory: string,
-  { port = 0, transport, disturb, hosts = () => null, agents = agentTable(), integration = notebook() }: GatewayTest
+  {
+    port = 0,
+    transport,
+    disturb,
+    hosts = () => null,
+    agents = agentTable(),
+    integration = notebook(),
+    slackUrl = "http://127.0.0.1:1"
+  }: GatewayTest
 ) => {
   const state = emptyJournal()
   const records = Layer.mergeAll(
     MemoryJournal.layer(state, disturb),
     MemoryFeed.layer(),
     MemoryDirectory.layer(state),
-    MemoryCalls.layer(state),
-    MemoryGrants.layer(state),
-    MemoryConnections.layer,
-    MemoryRules.layer,
-    Seals.layer(join(directory, "seals")),
+    memoryActions(state, join(directory, "seals")),
     integration.layer
   )
   const repositories = Repositories.layer.pipe(
@@ -163,8 +165,9 @@ const layerOf = (
     Layer.provide(MemoryOversight.layer(state)),
     Layer.provide(Retention.layer({ journal: 90, feed: 30, commands: 0 }).pipe(Layer.provide(nothingOld)))
   )
+  const access = Access.layer(Redacted.make(new Uint8Array(32).fill(7)))
   const services = Layer.mergeAll(
-    Access.layer(Redacted.make(new Uint8Array(32).fill(7))),
+    access,
     People.layer,
     Configurations.layer,
     Sessions.layer,
@@ -178,13 +181,14 @@ const layerOf = (
     Inspection.layer,
     operations,
     repositories,
-    actionServices
+    actionServices,
+    chatApprovals({ url: slackUrl, signingSecret: Redacted.make("slack-signing-secret") }).pipe(Layer.provide(access))
   )
   return Gateway.layer({ host: "127.0.0.1", port, ...(transport && { transport }) }).pipe(
     Layer.provideMerge(Api.layer),
     Layer.provideMerge(services),
     Layer.provideMerge(Mail.bound),
-    Layer.provideMerge(localRouter<HandsOf<typeof sessionActor> | HandsOf<typeof approvalActor>>([sessionActor, approvalActor])),
+    Layer.provideMerge(localRouter<ActorHands>([sessionActor, approvalActor])),
     Layer.provideMerge(actionHands),
     Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer))),
     Layer.provideMerge(Layer.mergeAll(Workspaces.layer, obliging, agents, AttachmentFiles.layer(join(directory, "attachments")))),

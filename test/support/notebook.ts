@@ -48,7 +48,8 @@ export type Fate =
   | "never"
   | "limited"
 
-export const notebook = () => {
+/** `beside`: other integrations that there are. */
+export const notebook = (beside: ReadonlyArray<Provider> = []) => {
   const effects: Array<{ readonly key: string; readonly params: unknown }> = []
   const calls: Array<ActionCall> = []
   const fates: Array<Fate> = []
@@ -133,8 +134,8 @@ export const notebook = () => {
     layer: Layer.succeed(
       Providers,
       Providers.of({
-        of: () => Effect.succeed([provider]),
-        find: (_, integration) => Effect.succeed(integration === "notebook" ? provider : null)
+        of: () => Effect.succeed([provider, ...beside]),
+        find: (_, integration) => Effect.succeed([provider, ...beside].find((one) => one.integration === integration) ?? null)
       })
     )
   }
