@@ -34,7 +34,6 @@ const entries = [
   "adapters/agent/scripted/main.ts",
   "sql/dump.ts",
   // Asked by the service that shows what a policy would change.
-  "machines/rehearsal.ts",
   "test/run.ts",
   "test/bench/bench.ts",
   "test/chaos/chaos.ts",

@@ -1,15 +1,17 @@
 /**
  * What a grant or other rules would have done to the calls of the last days, before anybody lends or saves them. Calls are compared by
- * what is kept of their arguments: where something was hidden or cut, a constraint on it does not fit.
+ * what is kept of their arguments: where something that was hidden or cut decides, a rule's verdict is unknown, and a grant does not fit.
  */
 import { Clock, Context, Effect, Layer, Schema } from "effect"
 import type { ApprovalContext } from "../../machines/approval/context.ts"
 import { covers, GrantDraft } from "../../machines/grants.ts"
-import { type CallContext, decide, matchingRules, type Rule, type Verdict } from "../../machines/policy.ts"
+import type { CallContext, Rule, Verdict } from "../../machines/policy.ts"
+import { type RecordedCall, rehearse } from "../../machines/rehearsal.ts"
 import { canonical } from "../canonical.ts"
 import { type CallRow, Calls } from "../ports/calls.ts"
 import type { DirectoryError } from "../ports/directory.ts"
 import { Rules } from "../ports/rules.ts"
+import { mark } from "../redaction.ts"
 import type { Pass } from "./access.ts"
 import { NewRule } from "./policies.ts"
 import { Id } from "./words.ts"
@@ -59,7 +61,9 @@ export interface Rehearsal {
   readonly changed: number
   /** How many would go from one verdict to another. */
   readonly changes: Readonly<Record<string, number>>
-  readonly calls: ReadonlyArray<Seen & { readonly before: Verdict; readonly after: Verdict; readonly because: string }>
+  readonly calls: ReadonlyArray<
+    Seen & { readonly before: Verdict | "unknown"; readonly after: Verdict | "unknown"; readonly because: string }
+  >
 }
 
 const seen = ({ id, status, createdAtMs, context }: CallRow): Seen => {
@@ -71,6 +75,29 @@ const callOf = (org: string, { context }: CallRow): CallContext => {
   const { sessionId, configurationId, automationId, integration, action, risk, params } = context as unknown as ApprovalContext
   const fields = params !== null && typeof params === "object" && !Array.isArray(params) ? params : {}
   return { org, sessionId, configurationId, automationId, integration, action, risk, params: fields as CallContext["params"] }
+}
+
+/** Where something was hidden or cut, by its path. */
+const hiddenIn = (value: unknown, path: string): ReadonlyArray<string> => {
+  if (typeof value === "string") return value.includes(mark) || value.includes("… ") ? [path] : []
+  if (value === null || typeof value !== "object") return []
+  const escaped = (key: string) => key.replaceAll("\\", "\\\\").replaceAll(".", "\\.")
+  return Object.entries(value).flatMap(([key, entry]) =>
+    key === "…" ? [path] : hiddenIn(entry, path === "" ? escaped(key) : `${path}.${escaped(key)}`)
+  )
+}
+
+const recordedOf = (org: string, row: CallRow): RecordedCall => {
+  const call = callOf(org, row)
+  const { path } = row.context as unknown as ApprovalContext
+  const outcome = path.at(-1)?.outcome ?? "ask"
+  return {
+    approvalId: row.id,
+    atMs: row.createdAtMs,
+    call,
+    hidden: hiddenIn(call.params, "").filter((hidden) => hidden !== ""),
+    verdict: outcome === "no" ? "ask" : outcome
+  }
 }
 
 const subjectOf = ({ integration, action, scope, pins }: Pick<Rule, "integration" | "action" | "scope" | "pins">): string =>
@@ -128,19 +155,16 @@ export class Rehearsals extends Context.Service<
         rehearse: Effect.fn("Rehearsals.rehearse")(function* ({ organisation: org }, given) {
           const { days = rehearsalDays } = given
           const { rows, isCut } = yield* recorded(org, days)
-          const nowMs = yield* Clock.currentTimeMillis
           const book = (yield* rules.book(org)).rules
           const proposed = changedBook(book, given)
-          const verdictOf = (all: ReadonlyArray<Rule>, call: CallContext) =>
-            decide({ risk: call.risk, rules: matchingRules(all, call), grants: [], nowMs })
+          const recordedCalls = rows.map((row) => recordedOf(org, row))
+          const judged = rehearse(recordedCalls, { rules: book, grants: [] }, { rules: proposed, grants: [] })
           const changes: Record<string, number> = {}
-          const changed = rows.flatMap((row) => {
-            const call = callOf(org, row)
-            const [before, after] = [verdictOf(book, call), verdictOf(proposed, call)]
-            if (before.verdict === after.verdict) return []
-            const way = `${before.verdict} → ${after.verdict}`
+          const changed = judged.flatMap(({ differs, now: before, proposed: after, because }, at) => {
+            if (!differs) return []
+            const way = `${before} → ${after}`
             changes[way] = (changes[way] ?? 0) + 1
-            return [{ ...seen(row), before: before.verdict, after: after.verdict, because: after.path.at(-1)!.because }]
+            return [{ ...seen(rows[at]!), before, after, because: because.proposed }]
           })
           return { days, looked: rows.length, isCut, changed: changed.length, changes, calls: changed.slice(0, shownMax) }
         })

@@ -54,6 +54,38 @@ describe("a budget", () => {
   )
 })
 
+describe("before it is lent or saved", () => {
+  it.live("a grant and a rule are tried on the calls that were made; nothing changes", () =>
+    Effect.gen(function* () {
+      const { gateway, owner, waiting, pending, call } = yield* scene()
+      yield* pending(yield* waiting("add_note", { page: "home", text: "one" }))
+      yield* pending(yield* waiting("add_note", { page: "away", text: "two", project: "password=hunter2hunter2" }))
+      yield* call("read_page", { page: "home" })
+      const constraints = [{ path: "page", op: "equals", value: "home" }]
+      const draft = {
+        ...{ scope: { type: "organisation", id: gateway.organisation.id }, integration: "notebook", action: "add_note" },
+        ...{ constraints, usesMax: null, lastsMs: 3_600_000 }
+      }
+      const preview = yield* gateway.must(owner, "POST", "/v1/grants/preview", { draft })
+      assert.deepInclude(preview, { looked: 3, covered: 1, waited: 1 })
+      assert.deepInclude(preview.calls[0].params, { page: "home", text: "one" })
+      const rule = { integration: "notebook", action: "add_note", mode: "deny", pins: constraints }
+      const rehearsed = yield* gateway.must(owner, "POST", "/v1/policy/rehearse", { set: [rule] })
+      assert.deepInclude(rehearsed, { looked: 3, changed: 1, changes: { "ask → deny": 1 } })
+      const secret = { ...rule, pins: [{ path: "project", op: "equals", value: "prod" }] }
+      const unknown = yield* gateway.must(owner, "POST", "/v1/policy/rehearse", { set: [secret] })
+      assert.deepStrictEqual(unknown.changes, { "ask → unknown": 1 })
+      assert.deepStrictEqual((yield* gateway.must(owner, "GET", "/v1/policy")).rules, [])
+      assert.deepStrictEqual((yield* gateway.must(owner, "GET", "/v1/grants")).grants, [])
+      const explained = yield* gateway.must(owner, "POST", "/v1/policy/explain", {
+        integration: "notebook",
+        action: "delete_page"
+      })
+      assert.deepInclude(explained, { verdict: "deny", risk: "danger" })
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("whoever comes late", () => {
   it.live("sees what waits, in the session and over the stream's welcome", () =>
     Effect.gen(function* () {
