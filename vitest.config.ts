@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-/** Suites that take long for what they add: `.ci/run` runs them, and `DEEP=1 npm test`. */
+/** Suites that take long for what they add: `.ci/run` runs them, and `DEEP=1 npm test`; `DEEP=only npm test` runs nothing else. */
 const deep = [
   "test/agents/real.test.ts",
   "test/checker/broken.test.ts",
@@ -13,15 +13,18 @@ const deep = [
   "test/contract/inbox.test.ts",
   "test/e2e/e2b.test.ts",
   "test/e2e/escape-bombs.test.ts",
+  "test/e2e/killing.test.ts",
+  "test/postgres/embedded.test.ts",
   "test/postgres/embedded-users.test.ts",
   "test/postgres/patience.test.ts",
   "test/postgres/retention-killing.test.ts",
-  "test/sandbox/crash.test.ts"
+  "test/sandbox/crash.test.ts",
+  "test/sandbox/host.test.ts"
 ]
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
+    include: process.env["DEEP"] === "only" ? deep : ["test/**/*.test.ts"],
     exclude: process.env["DEEP"] ? [] : deep,
     // Tests start processes and signal them: each file in a process of its own. Mostly they wait for those.
     pool: "forks",
