@@ -33,7 +33,6 @@ const entries = [
   "cli/doctor/main.ts",
   "adapters/agent/scripted/main.ts",
   "sql/dump.ts",
-  // Asked by the service that shows what a policy would change.
   "test/run.ts",
   "test/bench/bench.ts",
   "test/chaos/chaos.ts",
