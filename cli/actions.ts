@@ -11,9 +11,11 @@ import { Connections } from "../actors/services/connections.ts"
 import { ConnectorBook } from "../actors/services/connector-book.ts"
 import { connectors } from "../actors/services/connectors.ts"
 import { CredentialsOf } from "../actors/services/credentials.ts"
+import { EvidenceOf } from "../actors/services/evidence.ts"
 import { GrantsOf } from "../actors/services/grants.ts"
 import { Policies } from "../actors/services/policies.ts"
 import { Rehearsals } from "../actors/services/rehearsal.ts"
+import { SessionTools } from "../actors/services/session-tools.ts"
 import * as SlackBoard from "../adapters/actions/slack/board.ts"
 import * as PostgresCalls from "../adapters/postgres/calls.ts"
 import * as PostgresChat from "../adapters/postgres/chat.ts"
@@ -49,7 +51,9 @@ export const actionServices = Layer.mergeAll(
   Catalogue.layer,
   Connections.layer,
   ConnectorBook.layer,
+  EvidenceOf.layer,
   GrantsOf.layer,
   Policies.layer,
-  Rehearsals.layer
+  Rehearsals.layer,
+  SessionTools.layer
 )

@@ -32,6 +32,7 @@ import * as AgentTable from "../adapters/agent/agents.ts"
 import * as ArchiveFiles from "../adapters/archive/files.ts"
 import * as AttachmentFiles from "../adapters/attachments/files.ts"
 import * as DaemonClient from "../adapters/daemon/client.ts"
+import * as EvidenceFiles from "../adapters/evidence/files.ts"
 import { Api } from "../adapters/gateway/http.ts"
 import { Gateway } from "../adapters/gateway/server.ts"
 import * as GitProbe from "../adapters/git/probe.ts"
@@ -112,7 +113,8 @@ const program = Effect.gen(function* () {
     DaemonClient.layer,
     agents,
     Workspaces.layer,
-    AttachmentFiles.layer(join(shared, "attachments"))
+    AttachmentFiles.layer(join(shared, "attachments")),
+    EvidenceFiles.layer(join(shared, "evidence"))
   ).pipe(Layer.provideMerge(sandboxes), Layer.provide(proxy.layer))
   const alone = coordination === "postgres" || node !== null ? PostgresCoordination.layer : LocalCoordination.layer
   const coordinated = redisUrl === null ? alone : RedisCoordination.layer(Redacted.value(redisUrl))

@@ -14,6 +14,8 @@
  *   GET  /v1/diff                  → Diff               the workspace against where it was cloned
  *   POST /v1/work       Gather     → Work               a git bundle of one repository's work; the newest is kept
  *   GET  /v1/work/:workId/:offset  → WorkPiece          a piece of it, at most 2 MB
+ *   POST /v1/folder     Folder     → FolderFiles        which files are in it; links and what is too much are refused
+ *   POST /v1/folder/piece FolderPiece → WorkPiece       of one of them, at most 2 MB
  *   POST /v1/exec       Exec       → ExecResult
  *   GET  /v1/events?after=N        → application/x-ndjson, one DaemonEvent a line, never ends; a `{}` line every 5 s is a heartbeat
  *   POST /v1/ack        Ack        → 200 {}             events up to seq are stored by the host and may be forgotten
@@ -156,6 +158,15 @@ export const Work = Schema.Struct({
 
 /** Base64; `next` is the offset of the piece after it, or null. */
 export const WorkPiece = Schema.Struct({ data: Schema.String, next: Schema.NullOr(Schema.Int) })
+
+/** Below the workspace. */
+export const Folder = Schema.Struct({ folder: Schema.String })
+export const FolderFiles = Schema.Struct({ files: Schema.Array(Schema.Struct({ path: Schema.String, bytes: Schema.Int })) })
+export const FolderPiece = Schema.Struct({
+  folder: Schema.String,
+  path: Schema.String,
+  offset: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+})
 
 /**
  * Kinds and bodies. Text and output are NUL-free and bounded (a delta 16 KB, a tool's output 64 KB, cut in the middle and said so).

@@ -7,6 +7,9 @@ import type {
   Diff,
   Exec,
   ExecResult,
+  Folder,
+  FolderFiles,
+  FolderPiece,
   Gather,
   Health,
   PutFile,
@@ -51,6 +54,8 @@ export class Daemons extends Context.Service<
     /** The work of one repository as a git bundle, up to 60 s; taken by its pieces, until someone gathers anew. */
     readonly gather: (sandboxId: string, request: typeof Gather.Type) => Effect.Effect<typeof Work.Type, DaemonError>
     readonly piece: (sandboxId: string, workId: string, offset: number) => Effect.Effect<typeof WorkPiece.Type, DaemonError>
+    readonly folder: (sandboxId: string, folder: typeof Folder.Type) => Effect.Effect<typeof FolderFiles.Type, DaemonError>
+    readonly folderPiece: (sandboxId: string, piece: typeof FolderPiece.Type) => Effect.Effect<typeof WorkPiece.Type, DaemonError>
     readonly exec: (sandboxId: string, exec: typeof Exec.Type) => Effect.Effect<typeof ExecResult.Type, DaemonError>
     /**
      * Events after `after(daemonId)`, as they come, in the batches they arrive in; the first batch, perhaps an empty one, comes as

@@ -41,6 +41,11 @@ Written by the server for this session, and again at the start of a turn when it
 and you need none: calls are made by the server. *allow*: it runs at once. *asks a person*: it waits for one, who may say no.
 *refused*: not by you, whatever you try.`
 
+const evidence = `## Evidence
+
+Put what shows that your work does what it should (screenshots, logs of tests) into \`.proliferate/.verification/\`, then use the tool
+\`verify\`: it is kept for the people who read your work.`
+
 const lineOf = (action: ListedAction, tool: Tool | undefined, level: number): string => {
   const mode = modes[action.verdict]
   const more = action.depends || action.granted.length > 0 ? ` (a call of it ${verdictText(action)})` : ""
@@ -82,7 +87,7 @@ export const briefOf = (all: ReadonlyArray<ListedIntegration>): string => {
   const tools = new Map(toolsOf(all).map((tool) => [`${tool.integration}\0${tool.action}`, tool]))
   const none = "## Services\n\nNo service is connected. An administrator connects one: `proliferate connections add`."
   const at = (level: number) =>
-    [head, ...(all.length === 0 ? [none] : all.map((one) => serviceText(one, tools, level))), grantsText(all), commands]
+    [head, ...(all.length === 0 ? [none] : all.map((one) => serviceText(one, tools, level))), grantsText(all), commands, evidence]
       .join("\n\n")
       .concat("\n")
   const text = [0, 1, 2].map(at).find((whole) => Buffer.byteLength(whole) <= briefBytesMax)

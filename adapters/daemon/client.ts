@@ -3,7 +3,17 @@
  * included; every answer its schema. A connection that fails is tried three times, since asking twice is asking once, but for `exec`.
  */
 import { Effect, Layer, Option, Schedule, Schema, Stream } from "effect"
-import { AgentReady, Diff, ExecResult, Health, Problem, Work, WorkPiece, WorkspaceReady } from "../../actors/ports/daemon.ts"
+import {
+  AgentReady,
+  Diff,
+  ExecResult,
+  FolderFiles,
+  Health,
+  Problem,
+  Work,
+  WorkPiece,
+  WorkspaceReady
+} from "../../actors/ports/daemon.ts"
 import { DaemonError, Daemons } from "../../actors/ports/daemons.ts"
 import { type DaemonEndpoint, Sandboxes } from "../../actors/ports/sandboxes.ts"
 import { eventBatches } from "./events.ts"
@@ -83,6 +93,8 @@ export const layer: Layer.Layer<Daemons, never, Sandboxes> = Layer.effect(
       gather: (sandboxId, request) => post(sandboxId, "/v1/work", workMs, request, Work),
       piece: (sandboxId, workId, offset) =>
         get(sandboxId, `/v1/work/${encodeURIComponent(workId)}/${offset}`, answerMs, WorkPiece),
+      folder: (sandboxId, folder) => post(sandboxId, "/v1/folder", answerMs, folder, FolderFiles),
+      folderPiece: (sandboxId, piece) => post(sandboxId, "/v1/folder/piece", answerMs, piece, WorkPiece),
       exec: (sandboxId, exec) =>
         call(sandboxId, {
           method: "POST",

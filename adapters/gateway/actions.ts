@@ -4,8 +4,10 @@ import { Actions, NewCall, waitMaxMs } from "../../actors/services/actions.ts"
 import { Approval, Approvals, Denial, Settlement } from "../../actors/services/approvals.ts"
 import { briefOf } from "../../actors/services/brief.ts"
 import { Catalogue } from "../../actors/services/catalogue.ts"
+import { EvidenceOf } from "../../actors/services/evidence.ts"
 import { GrantsOf, NewGrant, Refusal, WantedGrant } from "../../actors/services/grants.ts"
 import { Previewed, Rehearsals } from "../../actors/services/rehearsal.ts"
+import { SessionTools, ToolCall } from "../../actors/services/session-tools.ts"
 import { toolsOf } from "../../actors/services/tools.ts"
 import { Id } from "../../actors/services/words.ts"
 import { accepted, created, nothing, ok, on, type Reply, type Route, whole, YesOrNo } from "./endpoint.ts"
@@ -18,6 +20,7 @@ const Page = Schema.Struct({ before: Schema.optionalKey(Id), limit: whole(1, 200
 const Waiting = Schema.Struct({ wait: whole(0, waitMaxMs) })
 const Inbox = Schema.Struct({ ...Page.fields, status: Schema.optionalKey(Id), session: Schema.optionalKey(Id) })
 const Lent = Schema.Struct({ ...Page.fields, ended: Schema.optionalKey(YesOrNo) })
+const Offset = Schema.Struct({ offset: whole(0, Number.MAX_SAFE_INTEGER) })
 const Open = Schema.Struct({ all: Schema.optionalKey(YesOrNo) })
 
 export const actionRoutes: ReadonlyArray<Route> = [
@@ -73,6 +76,25 @@ export const actionRoutes: ReadonlyArray<Route> = [
     verb: "session.act",
     body: WantedGrant,
     run: ({ pass, body }) => GrantsOf.use((grants) => grants.request(pass, body)).pipe(Effect.map(accepted))
+  }),
+
+  on("POST", "/v1/sessions/:id/tools/:tool", {
+    verb: "session.act",
+    body: ToolCall,
+    run: ({ pass, params, body }) =>
+      SessionTools.use((tools) => tools.run(pass, params["tool"]!, body)).pipe(
+        Effect.map((outcome) => (outcome.status === "running" ? accepted(outcome) : ok(outcome)))
+      )
+  }),
+  on("GET", "/v1/sessions/:id/evidence", {
+    verb: "session.read",
+    run: ({ pass }) => EvidenceOf.use((all) => all.list(pass)).pipe(Effect.map((evidence) => ok({ evidence })))
+  }),
+  on("GET", "/v1/sessions/:id/evidence/:key/:file", {
+    verb: "session.read",
+    query: Offset,
+    run: ({ pass, params, query: { offset = 0 } }) =>
+      EvidenceOf.use((all) => all.piece(pass, params["key"]!, Number(params["file"]), offset)).pipe(Effect.map(ok))
   }),
 
   on("GET", "/v1/approvals", {

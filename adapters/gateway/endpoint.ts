@@ -8,6 +8,7 @@ import type { ChatApprovals } from "../../actors/services/chat-approvals.ts"
 import type { Configurations } from "../../actors/services/configurations.ts"
 import type { Connections } from "../../actors/services/connections.ts"
 import type { ConnectorBook } from "../../actors/services/connector-book.ts"
+import type { EvidenceOf } from "../../actors/services/evidence.ts"
 import type { GrantsOf } from "../../actors/services/grants.ts"
 import type { Inspection } from "../../actors/services/inspection.ts"
 import type { Installations } from "../../actors/services/installations.ts"
@@ -17,6 +18,7 @@ import type { Policies } from "../../actors/services/policies.ts"
 import type { Proposals } from "../../actors/services/pull-requests.ts"
 import type { Rehearsals } from "../../actors/services/rehearsal.ts"
 import type { Repositories } from "../../actors/services/repositories.ts"
+import type { SessionTools } from "../../actors/services/session-tools.ts"
 import type { Sessions } from "../../actors/services/sessions.ts"
 import type { Uploads } from "../../actors/services/uploads.ts"
 import type { SessionWork } from "../../actors/services/work.ts"
@@ -30,6 +32,7 @@ export type Services =
   | ChatApprovals
   | Connections
   | ConnectorBook
+  | EvidenceOf
   | GrantsOf
   | Policies
   | Rehearsals
@@ -37,6 +40,7 @@ export type Services =
   | Repositories
   | Configurations
   | Sessions
+  | SessionTools
   | SessionWork
   | Proposals
   | Inspection

@@ -4,6 +4,7 @@ import { archive, rename, unarchive } from "./sessions/archive.ts"
 import { attach } from "./sessions/attach.ts"
 import { create } from "./sessions/create.ts"
 import { diff } from "./sessions/diff.ts"
+import { evidence } from "./sessions/evidence.ts"
 import { interrupt, pause, resume, start, stop } from "./sessions/lifecycle.ts"
 import { list, show } from "./sessions/list.ts"
 import { logs } from "./sessions/logs.ts"
@@ -32,6 +33,7 @@ export const sessions = Command.make("sessions").pipe(
     unarchive,
     logs,
     diff,
+    evidence,
     pull,
     pr
   ]),

@@ -5,6 +5,8 @@ import {
   Answer,
   Exec,
   type ExecResult,
+  Folder,
+  FolderPiece,
   Gather,
   type Health,
   PutFile,
@@ -19,6 +21,7 @@ import { diff } from "./diff.ts"
 import { environment } from "./environment.ts"
 import { Events } from "./events.ts"
 import { putFile } from "./files.ts"
+import { filesOf, pieceOf } from "./folder.ts"
 import { Limits } from "./limits.ts"
 import { Place } from "./place.ts"
 import { badInput, type Refusal } from "./refusal.ts"
@@ -121,6 +124,8 @@ export class Routes extends Context.Service<Routes, ReadonlyArray<Route>>()("pro
           agents.turns.answer(questionId!, optionId)
         ),
         post("/v1/quiesce", null, 200, quiesceMs, () => quiesce),
+        post("/v1/folder", Folder, 200, 10_000, (folder) => Effect.provide(filesOf(folder), context)),
+        post("/v1/folder/piece", FolderPiece, 200, 10_000, (piece) => Effect.provide(pieceOf(piece), context)),
         post("/v1/exec", Exec, 200, limits.execMsMax + 5_000, exec),
         post("/v1/ack", Ack, 200, 1_000, ({ daemonId, seq }) => events.ack(daemonId, seq)),
         post("/v1/shutdown", null, 202, 1_000, () => Deferred.succeed(stop, undefined).pipe(Effect.asVoid))

@@ -3,7 +3,7 @@
  * that its daemon gave it, in a real sandbox, through the real library, on both ends.
  */
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, it } from "vitest"
@@ -128,4 +128,20 @@ it("asks to be lent a permission, which an administrator finds", full, async () 
   assert.match(await shown({ call: "request_grant", args: asked }), /grq_\w+ is asked for/)
   const { requests } = await json("grants", "list", "--requests")
   assert.deepInclude(requests[0], { status: "open", reason: "triage", sessionId: session.id })
+})
+
+it("keeps evidence, which its people bring to their machine; a link in it is refused", full, async () => {
+  const folder = ".proliferate/.verification"
+  assert.match(await shown({ run: `rm -rf ${folder}` }, { call: "verify" }), /holds no file/)
+  const kept = await shown({ run: `mkdir -p ${folder}/deep && echo it works > ${folder}/deep/log.txt` }, { call: "verify" })
+  const [key] = /evd_[0-9a-f]{24}/.exec(kept)!
+  const to = join(directory, "evidence")
+  const { evidence } = await json("sessions", "evidence", session.id, "--to", to)
+  assert.deepStrictEqual(
+    evidence.map((one: any) => [one.key, one.files[0].path]),
+    [[key, "deep/log.txt"]]
+  )
+  assert.strictEqual(readFileSync(join(to, key, "deep/log.txt"), "utf8"), "it works\n")
+  assert.match(await shown({ run: `ln -s /etc/passwd ${folder}/passwd` }, { call: "verify" }), /passwd is a link/)
+  assert.match(await shown({ call: "verify", args: { folder: "../.." } }), /leads out of the workspace/)
 })

@@ -146,6 +146,8 @@ export const daemonsOver = (lane: Lane, world: World): Daemons["Service"] => {
     diff: () => Effect.die("nobody asks for a simulated diff"),
     gather: () => Effect.die("nobody takes simulated work"),
     piece: () => Effect.die("nobody takes simulated work"),
+    folder: () => Effect.die("nobody looks into a simulated folder"),
+    folderPiece: () => Effect.die("nobody looks into a simulated folder"),
     exec: () => Effect.die("nobody runs anything in a simulated sandbox"),
     ack: (sandboxId, daemonId, seq) => told(sandboxId, (daemon) => daemon.ack(daemonId, seq)),
     events: (sandboxId, after) =>

@@ -6,13 +6,11 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Effect, Layer, Redacted, Stream } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { approvalActor } from "../../actors/approval.ts"
 import { Mail } from "../../actors/mail.ts"
-import { Daemons } from "../../actors/ports/daemons.ts"
 import { Directory, type Role } from "../../actors/ports/directory.ts"
 import { PullRequests } from "../../actors/ports/pull-requests.ts"
-import { Sandboxes } from "../../actors/ports/sandboxes.ts"
 import { sessionReconcilers } from "../../actors/reconcilers.ts"
 import { Access } from "../../actors/services/access.ts"
 import { Configurations } from "../../actors/services/configurations.ts"
@@ -29,6 +27,7 @@ import { Workspaces } from "../../actors/services/workspaces.ts"
 import { sessionActor } from "../../actors/session.ts"
 import * as ArchiveFiles from "../../adapters/archive/files.ts"
 import * as AttachmentFiles from "../../adapters/attachments/files.ts"
+import * as EvidenceFiles from "../../adapters/evidence/files.ts"
 import { Api } from "../../adapters/gateway/http.ts"
 import { Gateway } from "../../adapters/gateway/server.ts"
 import type { Transport } from "../../adapters/gateway/transport.ts"
@@ -55,6 +54,7 @@ import { Retention } from "../../runtime/retention.ts"
 import { memoryActions } from "./action-records.ts"
 import { agentTable } from "./agents.ts"
 import { type Notebook, notebook } from "./notebook.ts"
+import { type Folders, obliging } from "./obliging.ts"
 
 const git = (cwd: string, ...args: ReadonlyArray<string>) =>
   execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main", ...args], {
@@ -76,45 +76,6 @@ export const repositoryIn = (directory: string, name = "app"): string => {
   return path
 }
 
-const obliging = Layer.mergeAll(
-  Layer.succeed(
-    Sandboxes,
-    Sandboxes.of({
-      provider: "obliging",
-      isolation: "none",
-      provision: ({ key }) => Effect.succeed({ sandboxId: `sbx:${key}` }),
-      revive: () => Effect.succeed({ stateLost: false }),
-      status: () => Effect.succeed("running"),
-      extend: () => Effect.succeed(null),
-      endpoint: () => Effect.succeed({ socketPath: "/nowhere" }),
-      capture: (_, key) => Effect.succeed({ snapshotId: `snp:${key}`, stopped: false }),
-      destroy: () => Effect.void,
-      discard: () => Effect.void,
-      list: Effect.succeed([])
-    })
-  ),
-  Layer.succeed(
-    Daemons,
-    Daemons.of({
-      health: () => Effect.succeed({ daemonId: "d", version: "1", boot: 1, turnId: null, lastSeq: 0 }),
-      prepare: () => Effect.succeed({ repositories: [] }),
-      startAgent: () => Effect.succeed({ agentSession: "as_1", remembers: false, readyMs: 1, program: "", abilities: [] }),
-      useModel: () => Effect.void,
-      putFile: () => Effect.void,
-      startTurn: () => Effect.void,
-      cancelTurn: () => Effect.void,
-      answer: () => Effect.void,
-      quiesce: () => Effect.void,
-      diff: () => Effect.succeed({ repositories: [] }),
-      gather: () => Effect.die("nobody takes the work of an obliging daemon"),
-      piece: () => Effect.die("nobody takes the work of an obliging daemon"),
-      exec: () => Effect.succeed({ exitCode: 0, stdout: "", stderr: "", truncated: false }),
-      events: () => Stream.never,
-      ack: () => Effect.void
-    })
-  )
-)
-
 export interface GatewayTest {
   readonly port?: number
   readonly transport?: Transport
@@ -128,6 +89,8 @@ export interface GatewayTest {
   readonly integration?: Notebook
   /** Where Slack is; nowhere, if not given. */
   readonly slackUrl?: string
+  /** What is in the folders of every sandbox; nothing, if not given. */
+  readonly folders?: Folders
 }
 
 /** What a gateway of a test holds is never older than its test. */
@@ -145,7 +108,8 @@ const layerOf = (
     hosts = () => null,
     agents = agentTable(),
     integration = notebook(),
-    slackUrl = "http://127.0.0.1:1"
+    slackUrl = "http://127.0.0.1:1",
+    folders
   }: GatewayTest
 ) => {
   const state = emptyJournal()
@@ -191,7 +155,15 @@ const layerOf = (
     Layer.provideMerge(localRouter<ActorHands>([sessionActor, approvalActor])),
     Layer.provideMerge(actionHands),
     Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer))),
-    Layer.provideMerge(Layer.mergeAll(Workspaces.layer, obliging, agents, AttachmentFiles.layer(join(directory, "attachments")))),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        Workspaces.layer,
+        obliging(folders),
+        agents,
+        AttachmentFiles.layer(join(directory, "attachments")),
+        EvidenceFiles.layer(join(directory, "evidence"))
+      )
+    ),
     Layer.provideMerge(records),
     Layer.fresh
   )

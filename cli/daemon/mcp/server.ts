@@ -14,6 +14,7 @@ import { Failed } from "../../failure.ts"
 import type { Host } from "../ask-host.ts"
 import { briefFolder, briefName } from "../brief.ts"
 import { actionTools } from "./actions.ts"
+import { serverTools } from "./by-server.ts"
 import { requestGrant } from "./request-grant.ts"
 import { failed, type Said, type Tool } from "./tool.ts"
 
@@ -24,7 +25,7 @@ const settleMs = 100
 const messageBytesMax = 4 * 1_048_576
 
 const instructions =
-  "What this session may do at services, called by the server under rules that people set: no key is here. Some calls wait for a person. `.proliferate/actions.md` says what may be done now."
+  "What this session may do at services, called by the server under rules that people set: no key is here. Some calls wait for a person. `.proliferate/actions.md` says what may be done now; verify keeps evidence."
 
 interface Serving {
   readonly host: Host
@@ -48,7 +49,7 @@ const saidOf = (exit: Exit.Exit<Said, Failed>): Said => {
 export const serveTools = ({ host, workspace }: Serving): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     const id = randomUUID()
-    const own = [requestGrant(host)]
+    const own = [requestGrant(host), ...serverTools(host)]
     let known: ReadonlyArray<Tool> = own
     let isAsking: Promise<boolean> | null = null
 
