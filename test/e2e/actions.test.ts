@@ -85,6 +85,8 @@ it("is read at once", full, async () => {
 it("waits for a person, and the agent that waits has the answer of the service", full, async () => {
   const turn = prompted(asking("update_issue", resolve))
   const call = await pending()
+  const watching = start(["inbox", "--follow"], env)
+  await watching.until((stdout) => stdout.includes(call.id))
   assert.deepInclude(call, { integration: "sentry", action: "update_issue", risk: "write" })
   assert.strictEqual(fake.effects(), 0)
   const { code, stdout } = await run(["approvals", "approve", call.id, "--once"], env)
@@ -93,6 +95,8 @@ it("waits for a person, and the agent that waits has the answer of the service",
   assert.match(said, /exit 0/, said)
   assert.strictEqual(fake.effects(), 1)
   assert.strictEqual(fake.issue.status, "resolved")
+  await watching.until((stdout) => stdout.includes(`${call.id}  waits no more`))
+  watching.child.kill()
 })
 
 it(
