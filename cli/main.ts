@@ -28,6 +28,7 @@ import { policy } from "./commands/policy.ts"
 import { repos } from "./commands/repos.ts"
 import { serve } from "./commands/serve.ts"
 import { sessions } from "./commands/sessions.ts"
+import { slack } from "./commands/slack.ts"
 import { tokens } from "./commands/tokens.ts"
 import { users } from "./commands/users.ts"
 import { whoami } from "./commands/whoami.ts"
@@ -50,6 +51,7 @@ const root = Command.make("proliferate").pipe(
     policy,
     connections,
     connectors,
+    slack,
     repos,
     configurations,
     agents,

@@ -39,7 +39,7 @@ export const actionSettings = Config.all({
   slack: Config.all({
     url: address("PROLIFERATE_SLACK_URL", "https://slack.com"),
     client: client("SLACK"),
-    /** Of the app whose buttons decide calls. */
+    /** What Slack signs with what people click there. */
     signingSecret: Config.Redacted("PROLIFERATE_SLACK_SIGNING_SECRET").pipe(Config.option, Config.map(Option.getOrNull))
   })
 })

@@ -11,7 +11,8 @@
 --   open_calls         calls that wait for a person, kept by the commits that change them: an inbox among millions of settled ones
 --   nonces             good once, for a while, such as the state of an installation
 --   slack_people       which user of ours a user of Slack is
---   slack_notices      where a pending call was shown, so that its answer can be shown there too
+--   slack_notices      pending calls to be shown in a channel, put there by the commit that made them pending; then where they were
+--                      shown, so that their answer can be shown there too
 --
 -- Keys and times as in 0002.
 
@@ -127,6 +128,16 @@ begin
   else
     delete from open_calls where org = new.org and id = new.id;
   end if;
+  if new.status = 'pending' then
+    insert into slack_notices (org, approval_id, channel, due_at)
+    select c.org, new.id, c.settings ->> 'approvals', proliferate.now_ms() from connections c
+    where c.org = new.org and c.integration = 'slack' and c.status <> 'revoked' and c.settings ? 'approvals'
+    on conflict (org, approval_id) do nothing;
+  elsif old.status = 'pending' then
+    -- One that is being shown is looked at again by whoever shows it.
+    update slack_notices set due_at = proliferate.now_ms(), tries = 0
+    where org = new.org and approval_id = new.id and ts is not null;
+  end if;
   return null;
 end $$;
 create trigger projections_open after update on projections for each row
@@ -156,9 +167,16 @@ create table slack_notices (
   org text collate "C" not null,
   approval_id text collate "C" not null,
   channel text not null,
-  ts text not null,
+  -- Of the message; null: not known to be shown yet.
+  ts text,
+  -- When to look at it; null: it shows how the call stands. Moved on by whoever claims it.
+  due_at int8,
+  tries int4 not null default 0,
+  created_at int8 not null default proliferate.now_ms(),
   primary key (org, approval_id)
 );
+create index slack_notices_due on slack_notices (due_at) where due_at is not null;
+create index slack_notices_age on slack_notices (created_at);
 
 -- The calls of one session, in their order.
 create index projections_home on projections (org, home, kind, id);

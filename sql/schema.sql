@@ -144,6 +144,16 @@ begin
   else
     delete from open_calls where org = new.org and id = new.id;
   end if;
+  if new.status = 'pending' then
+    insert into slack_notices (org, approval_id, channel, due_at)
+    select c.org, new.id, c.settings ->> 'approvals', proliferate.now_ms() from connections c
+    where c.org = new.org and c.integration = 'slack' and c.status <> 'revoked' and c.settings ? 'approvals'
+    on conflict (org, approval_id) do nothing;
+  elsif old.status = 'pending' then
+    -- One that is being shown is looked at again by whoever shows it.
+    update slack_notices set due_at = proliferate.now_ms(), tries = 0
+    where org = new.org and approval_id = new.id and ts is not null;
+  end if;
   return null;
 end $function$;
 
@@ -590,7 +600,10 @@ create table slack_notices (
   org text collate "C" not null,
   approval_id text collate "C" not null,
   channel text not null,
-  ts text not null,
+  ts text,
+  due_at bigint,
+  tries integer not null default 0,
+  created_at bigint not null default proliferate.now_ms(),
   constraint slack_notices_pkey PRIMARY KEY (org, approval_id)
 );
 
@@ -673,6 +686,8 @@ CREATE INDEX projections_owner ON public.projections USING btree (org, kind, own
 CREATE INDEX projections_words ON public.projections USING gin (array_to_tsvector(string_to_array(words, ' '::text)));
 CREATE INDEX reservations_expiry ON public.reservations USING btree (expires_at);
 CREATE INDEX sealed_arguments_age ON public.sealed_arguments USING btree (created_at);
+CREATE INDEX slack_notices_age ON public.slack_notices USING btree (created_at);
+CREATE INDEX slack_notices_due ON public.slack_notices USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX timers_due ON public.timers USING btree (org, due);
 CREATE INDEX tokens_of_user ON public.tokens USING btree (org, user_id);
 

@@ -92,6 +92,8 @@ export interface Account {
   readonly account: string
   /** As the service names them; empty where it does not say. */
   readonly scopes: ReadonlyArray<string>
+  /** What the connection shall remember of it besides, such as the team; nobody else may set it. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 /** How a person lends us an account without giving us a token. Present where the operator configured a client of ours. */

@@ -65,6 +65,9 @@ export const verbs = {
   "connections.check": "admin",
   // One's own; of others only an admin's business, which the service knows.
   "connections.revoke": "member",
+  "chat.read": "viewer",
+  // One's own; of others only an admin's business, which the service knows.
+  "chat.link": "viewer",
   "connectors.read": "viewer",
   "connectors.change": "admin",
   "actors.read": "viewer",
@@ -156,6 +159,12 @@ export class Access extends Context.Service<
           return found === null ? yield* unknownToken : { kind: "user", organisation: found.user.org, user: found.user }
         })
 
+        const allowed = Effect.fnUntraced(function* ({ role }: User, verb: Verb) {
+          if (agentVerbs.has(verb)) return yield* fail("forbidden", `${verb} is for the session's own agent, inside its sandbox`)
+          if (!reaches(role, verbs[verb]))
+            return yield* fail("forbidden", `${verb} needs the role ${verbs[verb]} or above; yours is ${role}`)
+        })
+
         const check = Effect.fn("Access.check")(function* (token: string | null, verb: Verb, sessionId?: string) {
           const principal = yield* authenticate(token)
           const { organisation } = principal
@@ -168,11 +177,7 @@ export class Access extends Context.Service<
             if (sessionId !== undefined && sessionId !== principal.session.id) return yield* noSession
             return { principal, organisation, session: sessionId === undefined ? null : principal.session }
           }
-          if (agentVerbs.has(verb)) return yield* fail("forbidden", `${verb} is for the session's own agent, inside its sandbox`)
-          const { role } = principal.user
-          if (!reaches(role, verbs[verb])) {
-            return yield* fail("forbidden", `${verb} needs the role ${verbs[verb]} or above; yours is ${role}`)
-          }
+          yield* allowed(principal.user, verb)
           const session = sessionId === undefined ? null : yield* directory.session(organisation, sessionId)
           if (sessionId !== undefined && session === null) return yield* noSession
           return { principal, organisation, session }
@@ -181,8 +186,7 @@ export class Access extends Context.Service<
         const asUser = Effect.fn("Access.asUser")(function* (organisation: string, userId: string, verb: Verb) {
           const user = (yield* directory.users(organisation)).find(({ id }) => id === userId)
           if (user === undefined) return yield* fail("unauthenticated", "there is no such user any more")
-          if (!reaches(user.role, verbs[verb]))
-            return yield* fail("forbidden", `${verb} needs the role ${verbs[verb]} or above; yours is ${user.role}`)
+          yield* allowed(user, verb)
           return { principal: { kind: "user", organisation, user } satisfies Principal, organisation, session: null }
         }) as unknown as Access["Service"]["asUser"]
 

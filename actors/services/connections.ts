@@ -8,6 +8,7 @@ import { newId } from "../../runtime/address.ts"
 import { type Account, type ActionError, type Credential, type Provider, Providers, Secret } from "../ports/actions.ts"
 import { type Connection, ConnectionRecords } from "../ports/connections.ts"
 import type { DirectoryError } from "../ports/directory.ts"
+import { channelSetting, chatIntegration, teamSetting } from "../ports/notices.ts"
 import { Seals } from "../ports/seals.ts"
 import { type Pass, reaches, userOf } from "./access.ts"
 import { CredentialsOf, encodeSecret, expiresAtOf, type NoCredential } from "./credentials.ts"
@@ -21,6 +22,10 @@ export const NewConnection = Schema.Struct({
   /** Not secret, such as `approvals`: the channel that Slack shows pending calls in. */
   settings: Schema.optionalKey(Schema.Record(Id, Schema.String.check(Schema.isMaxLength(200))))
 })
+/** Null takes a setting away. */
+export const Settings = Schema.Struct({
+  settings: Schema.Record(Id, Schema.NullOr(Schema.String.check(Schema.isMaxLength(200))))
+})
 export const Beginning = Schema.Struct({ integration: Id, redirectUri: Schema.String.check(Schema.isMaxLength(500)) })
 export const Finish = Schema.Struct({
   code: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_000))),
@@ -30,6 +35,7 @@ export const Finish = Schema.Struct({
 
 /** A service that does not say who it is within this is not connected. */
 const checkMs = 15_000
+const settingsMax = 20
 /** A person is sent to the service and comes back. */
 const stateMs = 5 * 60_000
 
@@ -46,6 +52,12 @@ export class Connections extends Context.Service<
     readonly list: (pass: Pass<"connections.read">) => Effect.Effect<ReadonlyArray<Connection>, DirectoryError>
     /** Asks the service, and keeps what it says. */
     readonly check: (pass: Pass<"connections.check">, id: string) => Effect.Effect<Connection, Failure>
+    /** Changes what is not secret of it. What the service itself says stays as it is. */
+    readonly set: (
+      pass: Pass<"connections.add">,
+      id: string,
+      settings: (typeof Settings.Type)["settings"]
+    ) => Effect.Effect<Connection, Failure>
     readonly revoke: (pass: Pass<"connections.revoke">, id: string) => Effect.Effect<Connection, Failure>
     /** Where a person is sent to let us in; good for 5 min, once. */
     readonly begin: (
@@ -88,6 +100,17 @@ export class Connections extends Context.Service<
           )
         )
 
+      const settable = Effect.fnUntraced(function* (integration: string, settings: Readonly<Record<string, string | null>>) {
+        if (Object.hasOwn(settings, teamSetting))
+          return yield* fail("invalid", `settings.${teamSetting}: that is what the service says, and nobody else`)
+        const channel = settings[channelSetting] ?? null
+        if (channel === null) return
+        if (integration !== chatIntegration)
+          return yield* fail("invalid", `settings.${channelSetting}: approvals are shown in ${chatIntegration} alone`)
+        if (!/^[CG][A-Z0-9]{2,20}$/.test(channel))
+          return yield* fail("invalid", `settings.${channelSetting}: the id of a channel is needed, like C0123456789`)
+      })
+
       const connect = Effect.fnUntraced(function* (
         org: string,
         provider: Provider,
@@ -95,7 +118,11 @@ export class Connections extends Context.Service<
         settings: Readonly<Record<string, string>>,
         createdBy: string | null
       ) {
-        const { account, scopes } = yield* checked(provider, credential)
+        const { account, scopes, settings: own = {} } = yield* checked(provider, credential)
+        yield* settable(provider.integration, settings)
+        const earlier = (yield* records.live(org, provider.integration))?.connection
+        // Who connects the same again need not say everything again.
+        const isSame = earlier !== undefined && earlier.settings[teamSetting] === own[teamSetting]
         const id = yield* newId("con")
         return yield* records.connect({
           id,
@@ -104,7 +131,7 @@ export class Connections extends Context.Service<
           kind: Redacted.value(credential).kind,
           account,
           scopes,
-          settings,
+          settings: { ...(isSame && earlier.settings), ...settings, ...own },
           expiresAtMs: expiresAtOf(credential),
           createdBy,
           checkedAtMs: yield* Clock.currentTimeMillis,
@@ -145,7 +172,11 @@ export class Connections extends Context.Service<
             connection.status === "active" ? credentials.usable(org, integration) : credentials.kept(connection)
           ).pipe(Effect.catchTag("NoCredential", (error) => Effect.fail(asService(error))))
           const nowMs = yield* Clock.currentTimeMillis
-          const { account, scopes } = yield* checked(provider, credential).pipe(
+          const {
+            account,
+            scopes,
+            settings: own
+          } = yield* checked(provider, credential).pipe(
             Effect.tapError(({ reason, message }) =>
               reason === "reference"
                 ? Effect.asVoid(
@@ -154,8 +185,20 @@ export class Connections extends Context.Service<
                 : Effect.void
             )
           )
-          const change = { status: "active", reason: null, account, scopes, checkedAtMs: nowMs } as const
+          const settings = { ...connection.settings, ...own }
+          const change = { status: "active", reason: null, account, scopes, settings, checkedAtMs: nowMs } as const
           return (yield* records.change(org, id, change)) ?? (yield* found(pass, id))
+        }),
+
+        set: Effect.fn("Connections.set")(function* (pass, id, given) {
+          const connection = yield* found(pass, id)
+          yield* settable(connection.integration, given)
+          const kept = Object.entries({ ...connection.settings, ...given }).flatMap(([name, value]) =>
+            value === null ? [] : [[name, value] as const]
+          )
+          if (kept.length > settingsMax) return yield* fail("limit", `a connection has at most ${settingsMax} settings`)
+          const changed = yield* records.change(connection.org, id, { settings: Object.fromEntries(kept) })
+          return changed ?? (yield* fail("refused", `connection ${id} is revoked; connect ${connection.integration} again`))
         }),
 
         revoke: Effect.fn("Connections.revoke")(function* (pass, id) {

@@ -1,7 +1,6 @@
 /** The routes of what administrators set up for actions: rules, connections, connectors. As in routes.ts, nothing is decided here. */
 import { Effect } from "effect"
-import { ChatApprovals, ChatPerson } from "../../actors/services/chat-approvals.ts"
-import { Beginning, Connections, NewConnection, Finish as Returned } from "../../actors/services/connections.ts"
+import { Beginning, Connections, NewConnection, Finish as Returned, Settings } from "../../actors/services/connections.ts"
 import { ConnectorBook, ConnectorChanges, NewConnector } from "../../actors/services/connector-book.ts"
 import { Hypothetical, NewRule, Policies } from "../../actors/services/policies.ts"
 import { Rehearsals, Rehearsed } from "../../actors/services/rehearsal.ts"
@@ -47,6 +46,12 @@ export const administrationRoutes: ReadonlyArray<Route> = [
     body: Beginning,
     run: ({ pass, body }) => Connections.use((all) => all.begin(pass, body)).pipe(Effect.map(created))
   }),
+  on("POST", "/v1/connections/:connectionId/settings", {
+    verb: "connections.add",
+    body: Settings,
+    run: ({ pass, params, body }) =>
+      Connections.use((all) => all.set(pass, params["connectionId"]!, body.settings)).pipe(Effect.map(ok))
+  }),
   on("POST", "/v1/connections/:connectionId/check", {
     verb: "connections.check",
     run: ({ pass, params }) => Connections.use((all) => all.check(pass, params["connectionId"]!)).pipe(Effect.map(ok))
@@ -62,20 +67,6 @@ export const administrationRoutes: ReadonlyArray<Route> = [
     run: ({ query }) =>
       Connections.use((all) => all.finish(query)).pipe(
         Effect.map(({ integration, account }) => ok({ connected: integration, account, next: "you can close this window" }))
-      )
-  }),
-
-  on("POST", "/v1/slack/people", {
-    verb: "users.add",
-    body: ChatPerson,
-    run: ({ pass, body }) => ChatApprovals.use((chat) => chat.link(pass, body)).pipe(Effect.as(nothing))
-  }),
-  on("POST", "/v1/slack/interactions", {
-    verb: null,
-    raw: true,
-    run: ({ request }) =>
-      ChatApprovals.use((chat) => chat.pressed(request)).pipe(
-        Effect.map(({ text }) => ok({ response_type: "ephemeral", replace_original: false, text }))
       )
   }),
 

@@ -4,7 +4,7 @@ import type { Access, Pass, Verb } from "../../actors/services/access.ts"
 import type { Actions } from "../../actors/services/actions.ts"
 import type { Approvals } from "../../actors/services/approvals.ts"
 import type { Catalogue } from "../../actors/services/catalogue.ts"
-import type { ChatApprovals } from "../../actors/services/chat-approvals.ts"
+import type { Clicks } from "../../actors/services/clicks.ts"
 import type { Configurations } from "../../actors/services/configurations.ts"
 import type { Connections } from "../../actors/services/connections.ts"
 import type { ConnectorBook } from "../../actors/services/connector-book.ts"
@@ -29,7 +29,7 @@ export type Services =
   | Actions
   | Approvals
   | Catalogue
-  | ChatApprovals
+  | Clicks
   | Connections
   | ConnectorBook
   | EvidenceOf
@@ -69,8 +69,8 @@ interface Endpoint<V extends Verb | null, B, Q> {
   readonly verb: V
   readonly body?: Schema.Codec<B, any>
   readonly query?: Schema.Codec<Q, any>
-  /** Its body is not ours to read: it is signed, byte for byte, by whoever sent it. */
-  readonly raw?: true
+  /** Its body, of so many bytes at most, is not ours to read: it is signed, byte for byte, by whoever sent it. */
+  readonly rawBytesMax?: number
   readonly run: (call: Call<V, B, Q>) => Effect.Effect<Reply, Failure, Services>
 }
 

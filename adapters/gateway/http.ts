@@ -10,6 +10,7 @@ import { newId } from "../../runtime/address.ts"
 import type { Coordination } from "../../runtime/coordination.ts"
 import { actionRoutes } from "./actions.ts"
 import { administrationRoutes } from "./administration.ts"
+import { chatRoutes } from "./chat.ts"
 import type { Reply, Route, Services } from "./endpoint.ts"
 import { parseBytes } from "./json.ts"
 import { operationRoutes } from "./operations.ts"
@@ -61,7 +62,7 @@ const placeOf = ([path, its]: readonly [string, ReadonlyArray<Route>]): Place =>
   methods: new Map(its.map((route) => [route.method, route]))
 })
 const places: ReadonlyArray<Place> = [
-  ...Map.groupBy([...routes, ...operationRoutes, ...actionRoutes, ...administrationRoutes], ({ path }) => path)
+  ...Map.groupBy([...routes, ...operationRoutes, ...actionRoutes, ...administrationRoutes, ...chatRoutes], ({ path }) => path)
 ].map(placeOf)
 
 const httpError = (status: HttpError["status"], message: string, headers: Record<string, string> = {}) =>
@@ -101,8 +102,10 @@ const paramsOf = Effect.fnUntraced(function* ({ names }: Place, found: ReadonlyA
   return params
 })
 
-const bodyOf = Effect.fnUntraced(function* ({ body: schema }: Route, { headers, body }: Request) {
-  if (body.byteLength > bodyBytesMax) return yield* httpError(413, `a body has at most ${bodyBytesMax} bytes`)
+const bodyOf = Effect.fnUntraced(function* ({ body: schema, rawBytesMax }: Route, { headers, body }: Request) {
+  const bytesMax = rawBytesMax ?? bodyBytesMax
+  if (body.byteLength > bytesMax) return yield* httpError(413, `a body has at most ${bytesMax} bytes`)
+  if (rawBytesMax !== undefined) return undefined
   if (body.byteLength === 0) return schema === undefined ? undefined : yield* httpError(400, "a JSON body is needed")
   const type = headers["content-type"] ?? ""
   if (!/^application\/json *(;|$)/i.test(type)) {
@@ -140,7 +143,7 @@ const run = Effect.fnUntraced(function* (
       ? null
       : yield* decodeId(given).pipe(Effect.catch(({ message }) => httpError(400, `Idempotency-Key: ${message}`)))
   const query = yield* queryOf(route, request.query)
-  const body = route.raw === true ? undefined : yield* bodyOf(route, request)
+  const body = yield* bodyOf(route, request)
   return yield* route.run({ pass: pass as never, params, query, body, key, request })
 })
 

@@ -12,6 +12,7 @@ const Connection = Schema.Struct({
   kind: Schema.String,
   account: Schema.NullOr(Schema.String),
   scopes: Schema.Array(Schema.String),
+  settings: Schema.Record(Schema.String, Schema.String),
   status: Schema.String,
   reason: Schema.NullOr(Schema.String),
   createdAtMs: Schema.Finite,
@@ -24,6 +25,12 @@ const detail = (connection: typeof Connection.Type) => () =>
     ["integration", `${connection.integration}, by ${connection.kind}`],
     ["account", connection.account],
     ["may", connection.scopes.join(", ") || null],
+    [
+      "settings",
+      Object.entries(connection.settings)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(", ") || null
+    ],
     ["status", connection.status],
     ["reason", connection.reason]
   ])
@@ -144,6 +151,30 @@ const check = Command.make(
   })
 ).pipe(Command.withDescription("Asks the service whether it still knows us, and who we are there"))
 
+const set = Command.make(
+  "set",
+  {
+    id,
+    settings: Argument.String("NAME=VALUE").pipe(
+      Argument.withDescription("Such as approvals=C0123456; NAME= takes it away"),
+      Argument.variadic({ min: 1 })
+    )
+  },
+  Effect.fn("cli.connections.set")(function* ({ id, settings: given }) {
+    const settings = Object.fromEntries(
+      Object.entries(yield* settingsFrom(given)).map(([name, value]) => [name, value === "" ? null : value])
+    )
+    const path = `/v1/connections/${encodeURIComponent(id)}/settings`
+    const { json, value } = yield* ask("POST", path, Connection, { body: { settings } })
+    yield* answer(json, detail(value))
+  })
+).pipe(
+  Command.withDescription("Changes what is not secret of a connection"),
+  Command.withExamples([
+    { command: "proliferate connections set con_01 approvals=C0123456", description: "Show calls that wait for a person there" }
+  ])
+)
+
 const revoke = Command.make(
   "revoke",
   { id },
@@ -158,5 +189,5 @@ export const connections = Command.make("connections").pipe(
   Command.withDescription(
     "Credentials of the organisation at services. They stay with the server: no agent and no answer ever has one."
   ),
-  Command.withSubcommands([add, list, check, revoke])
+  Command.withSubcommands([add, list, check, set, revoke])
 )

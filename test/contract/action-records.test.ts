@@ -1,21 +1,22 @@
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as MemoryCalls from "../../adapters/memory/calls.ts"
-import * as MemoryChat from "../../adapters/memory/chat.ts"
 import * as MemoryConnections from "../../adapters/memory/connections.ts"
 import * as MemoryDirectory from "../../adapters/memory/directory.ts"
 import * as MemoryGrants from "../../adapters/memory/grants.ts"
 import { emptyJournal } from "../../adapters/memory/journal-state.ts"
+import * as MemoryNotices from "../../adapters/memory/notices.ts"
 import * as MemoryRules from "../../adapters/memory/rules.ts"
 import * as PostgresCalls from "../../adapters/postgres/calls.ts"
-import * as PostgresChat from "../../adapters/postgres/chat.ts"
 import * as PostgresConnections from "../../adapters/postgres/connections.ts"
 import * as PostgresDirectory from "../../adapters/postgres/directory.ts"
 import * as PostgresGrants from "../../adapters/postgres/grants.ts"
+import * as PostgresNotices from "../../adapters/postgres/notices.ts"
 import { Postgres } from "../../adapters/postgres/pool.ts"
 import * as PostgresRules from "../../adapters/postgres/rules.ts"
 import { testPostgres } from "../support/postgres.ts"
-import { exerciseActionRecords, RecordsWorld } from "./action-records.ts"
+import { RecordsWorld } from "../support/records-world.ts"
+import { exerciseActionRecords } from "./action-records.ts"
 
 const inMemory = Layer.unwrap(
   Effect.sync(() => {
@@ -44,9 +45,8 @@ const inMemory = Layer.unwrap(
       Layer.succeed(RecordsWorld, world),
       MemoryDirectory.layer(state),
       MemoryCalls.layer(state),
-      MemoryChat.layer,
       MemoryGrants.layer(state),
-      MemoryConnections.layer,
+      MemoryNotices.layer(state).pipe(Layer.provideMerge(MemoryConnections.layer)),
       MemoryRules.layer
     )
   })
@@ -60,10 +60,12 @@ const inPostgres = Layer.effect(
         Effect.promise(async () => {
           await sql`
             insert into actors (org, kind, id, home, rev, epoch, machine_version, status, snapshot, resident, updated_at)
-            values (${org}, 'approval', ${id}, ${sessionId}, 1, 1, 1, ${status}, ${`{"context":{"approvalId":"${id}"}}`}::text::jsonb, false, 1)`
+            values (${org}, 'approval', ${id}, ${sessionId}, 1, 1, 1, ${status}, ${`{"context":{"approvalId":"${id}"}}`}::text::jsonb, false, 1)
+            on conflict do nothing`
           await sql`
             insert into projections (org, kind, id, home, title, status, rev, created_at, updated_at)
-            values (${org}, 'approval', ${id}, ${sessionId}, 'a.b', 'requested', 1, 1, 1)`
+            values (${org}, 'approval', ${id}, ${sessionId}, 'a.b', 'requested', 1, 1, 1)
+            on conflict do nothing`
           await sql`update projections set status = ${status} where org = ${org} and kind = 'approval' and id = ${id}`
         }),
       passTime: (ms) =>
@@ -81,7 +83,7 @@ const inPostgres = Layer.effect(
     Layer.mergeAll(
       PostgresDirectory.layer,
       PostgresCalls.layer,
-      PostgresChat.layer,
+      PostgresNotices.layer,
       PostgresGrants.layer,
       PostgresConnections.layer,
       PostgresRules.layer

@@ -1,28 +1,16 @@
 /** What the records of actions promise (actors/ports: rules, connections, grants, calls). A world brings them, writes calls, and lets time pass. */
 import { assert, layer } from "@effect/vitest"
-import { Context, Effect, type Layer } from "effect"
+import { Effect, type Layer } from "effect"
 import { Calls } from "../../actors/ports/calls.ts"
-import { ChatRecords } from "../../actors/ports/chat.ts"
 import { ConnectionRecords } from "../../actors/ports/connections.ts"
 import { Directory } from "../../actors/ports/directory.ts"
 import { Grants, type NewGrant } from "../../actors/ports/grants.ts"
+import type { Notices } from "../../actors/ports/notices.ts"
 import { type NewRule, Rules } from "../../actors/ports/rules.ts"
+import { RecordsWorld } from "../support/records-world.ts"
+import { claims, people } from "./notices.ts"
 
-export class RecordsWorld extends Context.Service<
-  RecordsWorld,
-  {
-    /** As commits of its actor would leave it: first requested, then in `status`. */
-    readonly call: (call: {
-      readonly org: string
-      readonly id: string
-      readonly sessionId: string
-      readonly status: string
-    }) => Effect.Effect<void>
-    readonly passTime: (ms: number) => Effect.Effect<void>
-  }
->()("test/contract/RecordsWorld") {}
-
-type Records = ChatRecords | Directory | Rules | ConnectionRecords | Grants | Calls | RecordsWorld
+type Records = Notices | Directory | Rules | ConnectionRecords | Grants | Calls | RecordsWorld
 
 const rule = (org: string, id: string, more: Partial<NewRule> = {}): NewRule => ({
   ...{ org, id, integration: "github", action: "comment", mode: "allow", scope: { type: "organisation" }, pins: [] },
@@ -255,26 +243,9 @@ export const exerciseActionRecords = (name: string, world: Layer.Layer<Records, 
       })
     )
 
-    it.effect("chats: a person is one user in an organisation, and a call is shown by one", () =>
-      Effect.gen(function* () {
-        const [chat, directory] = [yield* ChatRecords, yield* Directory]
-        const org = yield* organisation
-        for (const id of ["usr_a", "usr_b"])
-          yield* directory.addUser({ id: `${id}_${org}`, org, name: id, email: `${id}@example.org`, role: "admin" })
-        const person = { team: `T-${org}`, chatUser: "U1", org }
-        yield* chat.link({ ...person, userId: `usr_a_${org}` })
-        yield* chat.link({ ...person, userId: `usr_b_${org}` })
-        assert.deepStrictEqual(yield* chat.linked(person.team, "U1"), [{ org, userId: `usr_b_${org}` }])
-        assert.deepStrictEqual(yield* chat.linked(person.team, "U2"), [])
-        const notice = { org, approvalId: "apr_1", channel: "C1" }
-        const won = yield* Effect.forEach([1, 2, 3], () => chat.claim(notice), { concurrency: 3 })
-        assert.strictEqual(won.filter(Boolean).length, 1)
-        assert.deepStrictEqual(yield* chat.notices(org), [{ ...notice, ts: "" }])
-        yield* chat.posted({ ...notice, channel: "D1", ts: "1.2" })
-        assert.deepStrictEqual(yield* chat.notices(org), [{ ...notice, channel: "D1", ts: "1.2" }])
-        yield* chat.forget(org, "apr_1")
-        assert.deepStrictEqual(yield* chat.notices(org), [])
-      })
+    it.effect("chats: a person is one user in an organisation, and is unlinked", () => Effect.flatMap(organisation, people))
+    it.effect("notices: what waits is claimed by one, is due again where it moved meanwhile, and rests where it did not", () =>
+      Effect.flatMap(organisation, claims)
     )
 
     it.effect("dispatches: of any number at once one is first, ever", () =>

@@ -1,63 +1,257 @@
-/** Calls decided from Slack: shown once, signed presses alone count, by whoever is linked and with that user's role. */
-import { createHmac } from "node:crypto"
-import { assert, it } from "@effect/vitest"
+/** Calls that wait for a person, shown in Slack and decided there: Slack's wire on both sides, our gateway in between. */
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { scene } from "../support/acting.ts"
-import { service } from "../support/services/service.ts"
-import { slack, slackToken } from "../support/services/slack.ts"
+import { startGateway } from "../support/gateway.ts"
+import { notebook } from "../support/notebook.ts"
+import { slackToken } from "../support/services/slack.ts"
+import {
+  approvalsChannel,
+  buttonsOf,
+  clickOf,
+  commandOf,
+  type Delivery,
+  type Shown,
+  signed,
+  slackApp
+} from "../support/services/slack-app.ts"
 
-const signingSecret = "slack-signing-secret"
-
-it.live("a call that waits is shown in Slack with buttons; a linked administrator's press decides it, once", () =>
-  Effect.gen(function* () {
-    const fake = slack()
-    const there = yield* service(fake.answer)
-    const { gateway, owner, waiting, pending, status, integration } = yield* scene({ slackUrl: there.url })
-    yield* gateway.must(owner, "POST", "/v1/connections", {
-      integration: "slack",
-      secret: { kind: "token", token: slackToken },
-      settings: { approvals: "C1" }
-    })
-    const id = yield* pending(yield* waiting())
-    const posts = () => there.asked.filter(({ path }) => path.endsWith("/chat.postMessage"))
-    while (posts().length === 0) yield* Effect.sleep(20)
-    const blocks = new URLSearchParams(posts()[0]!.body).get("blocks")!
-    assert.include(blocks, id)
-    assert.include(blocks, "Approve once")
-
-    const press = Effect.fnUntraced(function* (user: string, { atS = Date.now() / 1_000, secret = signingSecret } = {}) {
-      const payload = {
-        type: "block_actions",
-        team: { id: "T1" },
-        user: { id: user },
-        actions: [{ action_id: "approve", value: id }]
+/** A gateway whose organisation shows its calls in Slack. */
+const scene = Effect.gen(function* () {
+  const integration = notebook()
+  const app = yield* slackApp
+  const gateway = yield* startGateway({ integration, slack: app.place })
+  const owner = gateway.owner.token
+  const session = yield* gateway.session({ title: "Mend <!channel> the *pager*" })
+  const agent = yield* gateway.sandboxToken(session.id)
+  yield* gateway.must(owner, "POST", "/v1/connections", {
+    integration: "notebook",
+    secret: { kind: "token", token: "good-token" }
+  })
+  const connection = yield* gateway.must(owner, "POST", "/v1/connections", {
+    integration: "slack",
+    secret: { kind: "token", token: slackToken },
+    settings: { approvals: approvalsChannel }
+  })
+  const calls = `/v1/sessions/${session.id}/calls`
+  const add = (text = "hello") =>
+    Effect.map(
+      gateway.must(agent, "POST", calls, { integration: "notebook", action: "add_note", params: { page: "home", text } }),
+      ({ id }) => id as string
+    )
+  /** Until something is so, 10 s at most. */
+  const until = <A>(look: () => A | undefined | false) =>
+    Effect.gen(function* () {
+      for (let n = 0; n < 1_000; n++) {
+        const seen = look()
+        if (seen !== undefined && seen !== false) return seen
+        yield* Effect.sleep(10)
       }
-      const body = new URLSearchParams({ payload: JSON.stringify(payload) }).toString()
-      const time = String(Math.floor(atS))
-      const signature = `v0=${createHmac("sha256", secret).update(`v0:${time}:${body}`).digest("hex")}`
-      const headers = {
-        ...{ "content-type": "application/x-www-form-urlencoded", "x-slack-request-timestamp": time },
-        "x-slack-signature": signature
-      }
-      return yield* gateway.ask(null, "POST", "/v1/slack/interactions", body, headers)
+      throw new Error("it did not come to that")
     })
-    assert.strictEqual((yield* press("U1", { secret: "another" })).status, 401)
-    assert.strictEqual((yield* press("U1", { atS: Date.now() / 1_000 - 301 })).status, 401)
-    assert.match((yield* press("U1")).body.text, /Nobody here is linked to you/)
+  const messageOf = (id: string) =>
+    until(() => app.messages.find(({ blocks }) => JSON.stringify(blocks).includes(id)) satisfies Shown | undefined)
+  const deliver = ({ body, headers }: Delivery) => gateway.ask(null, "POST", "/v1/slack/interactions", body, { ...headers })
+  const click = (...given: Parameters<typeof clickOf>) => deliver(signed(clickOf(...given)))
+  const link = Effect.fnUntraced(function* (token: string, user = "U1", team = "T1") {
+    const { write } = yield* gateway.must(token, "POST", "/v1/slack/link")
+    return yield* deliver(signed(commandOf(write, { user, team })))
+  })
+  const status = (id: string) => Effect.map(gateway.must(owner, "GET", `/v1/approvals/${id}`), (call) => call.status as string)
+  const outcome = (id: string) => gateway.must(agent, "GET", `${calls}/${id}?wait=5000`)
+  return {
+    ...{ app, gateway, owner, integration, connection, session, agent },
+    add,
+    until,
+    messageOf,
+    deliver,
+    click,
+    link,
+    status,
+    outcome
+  }
+})
 
-    const member = yield* gateway.person("member")
-    yield* gateway.must(owner, "POST", "/v1/slack/people", { team: "T1", chatUser: "U1", userId: member.id })
-    assert.match((yield* press("U1")).body.text, /needs the role admin or above; yours is member/)
-    assert.strictEqual(integration.effects.length, 0)
+describe("a call that waits for a person", () => {
+  it.live("is shown in the channel with what it is, and decided by a click of somebody who linked themselves", () =>
+    Effect.gen(function* () {
+      const { app, add, messageOf, link, owner, click, until, outcome, integration } = yield* scene
+      const id = yield* add("token=hunter2secret *bold* <!channel>")
+      const message = yield* messageOf(id)
+      assert.strictEqual(message.channel, approvalsChannel)
+      const [header, about, params] = message.blocks
+      assert.strictEqual(header.text.text, "notebook.add_note (write)")
+      assert.strictEqual(about.text.type, "plain_text")
+      assert.strictEqual(
+        about.text.text,
+        "Session: Mend <!channel> the *pager*\nAsked by the agent of this session, which Ada started"
+      )
+      assert.strictEqual(params.type, "rich_text")
+      assert.notInclude(JSON.stringify(message.blocks), "hunter2secret")
+      assert.deepStrictEqual(
+        buttonsOf(message).map(({ text }) => text.text),
+        ["Approve once", "Deny"]
+      )
+      assert.include(JSON.stringify(message.blocks), `proliferate approvals approve ${id} --grant`)
+      assert.notInclude(message.text, "<")
 
-    yield* gateway.must(owner, "POST", "/v1/slack/people", { team: "T1", chatUser: "U2", userId: gateway.owner.id })
-    assert.match((yield* press("U2")).body.text, /^Done: it is /)
-    assert.strictEqual((yield* status(id)).body.status, "completed")
-    assert.match((yield* press("U2")).body.text, /is decided: it is completed, decided by Ada/)
-    while (!there.asked.some(({ path }) => path.endsWith("/chat.update"))) yield* Effect.sleep(20)
-    const [update] = there.asked.filter(({ path }) => path.endsWith("/chat.update"))
-    assert.match(new URLSearchParams(update!.body).get("blocks")!, /decided by Ada/)
-    assert.strictEqual(posts().length, 1)
-    assert.strictEqual(integration.effects.length, 1)
-  }).pipe(Effect.scoped)
-)
+      const linked = yield* link(owner)
+      assert.match(linked.body.text, /^You are linked/)
+      const clicked = yield* click(message, "approve")
+      assert.deepStrictEqual([clicked.status, clicked.body], [200, null])
+      assert.deepInclude(yield* outcome(id), { status: "completed", decidedBy: "person" })
+      yield* until(() => JSON.stringify(message.blocks).includes("Approved by Ada"))
+      assert.deepStrictEqual(buttonsOf(message), [])
+      assert.strictEqual(integration.effects.length, 1)
+      assert.strictEqual(app.messages.length, 1)
+      assert.deepStrictEqual(app.whispers, [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is denied by a click; a second click, and the same one again, do nothing and the clicker is told", () =>
+    Effect.gen(function* () {
+      const { app, add, messageOf, link, owner, deliver, click, until, outcome, integration } = yield* scene
+      yield* link(owner)
+      const message = structuredClone(yield* messageOf(yield* add()))
+      const delivery = signed(clickOf(message, "deny"))
+      assert.strictEqual((yield* deliver(delivery)).status, 200)
+      const id = buttonsOf(message)[0].value.split("/")[1]
+      assert.deepInclude(yield* outcome(id), { status: "denied", message: "denied in Slack" })
+      assert.strictEqual((yield* deliver(delivery)).status, 200)
+      assert.deepStrictEqual(app.whispers, [])
+      yield* click(message, "approve")
+      yield* until(() => app.whispers.length === 1)
+      assert.strictEqual(app.whispers[0]!.user, "U1")
+      assert.match(app.whispers[0]!.text!, /is decided: it is denied, decided by Ada/)
+      assert.deepStrictEqual(integration.calls, [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("shows who decided elsewhere, and that it ended with its session", () =>
+    Effect.gen(function* () {
+      const { add, messageOf, gateway, owner, until, session, app } = yield* scene
+      const first = yield* add("one")
+      const second = yield* add("two")
+      const [one, two] = [yield* messageOf(first), yield* messageOf(second)]
+      yield* gateway.must(owner, "POST", `/v1/approvals/${first}/deny`, { reason: "not on a Friday" })
+      yield* until(() => JSON.stringify(one.blocks).includes("Denied by Ada: not on a Friday"))
+      assert.strictEqual(buttonsOf(two).length, 2)
+      yield* gateway.must(owner, "POST", `/v1/sessions/${session.id}/stop`)
+      yield* until(() => JSON.stringify(two.blocks).includes("its session has ended"))
+      assert.deepStrictEqual([buttonsOf(one), buttonsOf(two)], [[], []])
+      assert.strictEqual(app.messages.length, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is shown once though the answer of Slack was lost after it had written the message", () =>
+    Effect.gen(function* () {
+      const { app, add, messageOf, link, owner, click, status } = yield* scene
+      app.loseAnswer("chat.postMessage")
+      const id = yield* add()
+      const message = yield* messageOf(id)
+      yield* Effect.sleep(3_500)
+      assert.strictEqual(app.messages.length, 1)
+      yield* link(owner)
+      yield* click(message, "approve")
+      assert.notStrictEqual(yield* status(id), "pending")
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("what is not to be decided", () => {
+  it.live("a request that Slack did not sign, signed with another secret, or long ago; nothing is looked at", () =>
+    Effect.gen(function* () {
+      const { add, messageOf, link, owner, deliver, status, gateway } = yield* scene
+      yield* link(owner)
+      const id = yield* add()
+      const body = clickOf(yield* messageOf(id), "approve")
+      const good = signed(body)
+      const forged: ReadonlyArray<Delivery> = [
+        { body, headers: { "content-type": good.headers["content-type"]! } },
+        signed(body, { secret: "another" }),
+        signed(body, { atMs: Date.now() - 301_000 }),
+        signed(body, { atMs: Date.now() + 301_000 }),
+        { body: `${body}&x=1`, headers: good.headers },
+        { body, headers: { ...good.headers, "x-slack-signature": "v0=00" } },
+        { body, headers: { ...good.headers, "x-slack-request-timestamp": "soon" } }
+      ]
+      for (const delivery of forged) {
+        const { status, body } = yield* deliver(delivery)
+        assert.deepStrictEqual([status, body.code], [401, "unauthenticated"])
+      }
+      assert.strictEqual(yield* status(id), "pending")
+      const large = yield* deliver(signed("x".repeat(300_000)))
+      assert.strictEqual(large.status, 413)
+      assert.strictEqual((yield* deliver(signed("payload=%7B"))).status, 400)
+      const none = yield* startGateway()
+      assert.strictEqual((yield* none.ask(null, "POST", "/v1/slack/interactions", good.body, { ...good.headers })).status, 404)
+      assert.strictEqual((yield* gateway.ask(null, "GET", "/v1/slack/people")).status, 401)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a click of somebody who is not linked, of a viewer, and of one who was removed: told what to do, each alone", () =>
+    Effect.gen(function* () {
+      const { app, add, messageOf, link, click, status, until, gateway, owner } = yield* scene
+      const id = yield* add()
+      const message = yield* messageOf(id)
+      yield* click(message, "approve")
+      yield* until(() => app.whispers.length === 1)
+      assert.match(app.whispers[0]!.text!, /not linked .*`proliferate slack link`/)
+
+      const viewer = yield* gateway.person("viewer")
+      yield* link(viewer.token, "U9")
+      yield* click(message, "approve", { user: "U9" })
+      yield* until(() => app.whispers.length === 2)
+      assert.deepInclude(app.whispers[1], { user: "U9" })
+      assert.match(app.whispers[1]!.text!, /needs the role admin or above; yours is viewer/)
+
+      const admin = yield* gateway.person("admin")
+      yield* link(admin.token, "U8")
+      yield* gateway.must(owner, "DELETE", `/v1/users/${admin.id}`)
+      yield* click(message, "approve", { user: "U8" })
+      yield* until(() => app.whispers.length === 3)
+      assert.strictEqual(yield* status(id), "pending")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a click that names another call, another organisation's, or comes from another team", () =>
+    Effect.gen(function* () {
+      const { app, add, messageOf, link, click, status, until, owner, gateway } = yield* scene
+      yield* link(owner)
+      const [first, second] = [yield* add("one"), yield* add("two")]
+      const [message] = [yield* messageOf(first), yield* messageOf(second)]
+      const org = gateway.organisation.id
+      yield* click(message, "approve", { value: `${org}/${second}` })
+      yield* click(message, "approve", { value: `org_other/${first}` })
+      yield* click(message, "approve", { team: "T2" })
+      yield* until(() => app.whispers.length === 2)
+      for (const { text } of app.whispers) assert.match(text!, /of no call that can be decided here/)
+      assert.deepStrictEqual([yield* status(first), yield* status(second)], ["pending", "pending"])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a link", () => {
+  it.live("is made by a code that is good once, in its own team, for whoever asked for it; and taken back by them", () =>
+    Effect.gen(function* () {
+      const { deliver, gateway, owner } = yield* scene
+      const admin = yield* gateway.person("admin")
+      const { write } = yield* gateway.must(admin.token, "POST", "/v1/slack/link")
+      const say = (team = "T1") => Effect.map(deliver(signed(commandOf(write, { user: "U7", team }))), ({ body }) => body.text)
+      assert.match(yield* say("T2"), /not connected to that organisation/)
+      assert.match(yield* say(), /^You are linked/)
+      assert.match(yield* say(), /is used, or older than 10 min/)
+      const { people } = yield* gateway.must(owner, "GET", "/v1/slack/people")
+      assert.deepInclude(people[0], { team: "T1", chatUser: "U7", userId: admin.id })
+      const member = yield* gateway.person("member")
+      const whom = { team: "T1", user: "U7" }
+      assert.strictEqual((yield* gateway.ask(member.token, "POST", "/v1/slack/unlink", whom)).status, 403)
+      assert.strictEqual((yield* gateway.ask(admin.token, "POST", "/v1/slack/unlink", whom)).status, 204)
+      assert.deepStrictEqual((yield* gateway.must(owner, "GET", "/v1/slack/people")).people, [])
+      const said = { ...{ team: "T1", chatUser: "U7" }, userId: member.id }
+      assert.strictEqual((yield* gateway.ask(member.token, "POST", "/v1/slack/people", said)).status, 403)
+      assert.strictEqual((yield* gateway.ask(owner, "POST", "/v1/slack/people", { ...said, userId: "usr_none" })).status, 422)
+      assert.strictEqual((yield* gateway.ask(owner, "POST", "/v1/slack/people", said)).status, 204)
+      assert.match((yield* deliver(signed(commandOf("/proliferate help")))).body.text, /`proliferate slack link`/)
+    }).pipe(Effect.scoped)
+  )
+})

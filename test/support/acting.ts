@@ -1,24 +1,17 @@
 /** A session whose agent acts on a service, on a gateway, and the people who decide about it. */
 import { Effect } from "effect"
-import { slackProvider } from "../../adapters/actions/slack/slack.ts"
 import { type Started, startGateway } from "./gateway.ts"
 import { notebook } from "./notebook.ts"
 
 /** A session whose agent may ask, on a gateway where the notebook is connected. */
-export const scene = Effect.fnUntraced(function* ({
-  connected = true,
-  slackUrl
-}: {
-  readonly connected?: boolean
-  readonly slackUrl?: string
-} = {}) {
-  const integration = notebook(slackUrl === undefined ? [] : [slackProvider({ url: slackUrl, client: null })])
-  const gateway: Started = yield* startGateway({ integration, ...(slackUrl !== undefined && { slackUrl }) })
+export const scene = Effect.fnUntraced(function* (options: { readonly connected?: boolean } = {}) {
+  const integration = notebook()
+  const gateway: Started = yield* startGateway({ integration })
   const owner = gateway.owner.token
   const session = yield* gateway.session()
   const agent = yield* gateway.sandboxToken(session.id)
   const path = `/v1/sessions/${session.id}/calls`
-  if (connected)
+  if (options.connected ?? true)
     yield* gateway.must(owner, "POST", "/v1/connections", {
       integration: "notebook",
       secret: { kind: "token", token: "good-token" }

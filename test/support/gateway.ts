@@ -55,6 +55,7 @@ import { memoryActions } from "./action-records.ts"
 import { agentTable } from "./agents.ts"
 import { type Notebook, notebook } from "./notebook.ts"
 import { type Folders, obliging } from "./obliging.ts"
+import { noSlack, providersOf, type SlackPlace } from "./services/slack-app.ts"
 
 const git = (cwd: string, ...args: ReadonlyArray<string>) =>
   execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main", ...args], {
@@ -85,10 +86,10 @@ export interface GatewayTest {
   readonly agents?: ReturnType<typeof agentTable>
   /** Who hosts pull requests of a repository; nobody, as in the product today, if not given. */
   readonly hosts?: PullRequests["Service"]["hostOf"]
-  /** The one integration that there is. */
+  /** The integration that there is beside Slack. */
   readonly integration?: Notebook
   /** Where Slack is; nowhere, if not given. */
-  readonly slackUrl?: string
+  readonly slack?: SlackPlace
   /** What is in the folders of every sandbox; nothing, if not given. */
   readonly folders?: Folders
 }
@@ -108,7 +109,7 @@ const layerOf = (
     hosts = () => null,
     agents = agentTable(),
     integration = notebook(),
-    slackUrl = "http://127.0.0.1:1",
+    slack = noSlack,
     folders
   }: GatewayTest
 ) => {
@@ -118,7 +119,7 @@ const layerOf = (
     MemoryFeed.layer(),
     MemoryDirectory.layer(state),
     memoryActions(state, join(directory, "seals")),
-    integration.layer
+    providersOf(integration, slack)
   )
   const repositories = Repositories.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(directory, "credentials")), GitProbe.layer))
@@ -146,7 +147,7 @@ const layerOf = (
     operations,
     repositories,
     actionServices,
-    chatApprovals({ url: slackUrl, signingSecret: Redacted.make("slack-signing-secret") }).pipe(Layer.provide(access))
+    chatApprovals(slack).pipe(Layer.provide(access))
   )
   return Gateway.layer({ host: "127.0.0.1", port, ...(transport && { transport }) }).pipe(
     Layer.provideMerge(Api.layer),

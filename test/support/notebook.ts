@@ -48,8 +48,7 @@ export type Fate =
   | "never"
   | "limited"
 
-/** `beside`: other integrations that there are. */
-export const notebook = (beside: ReadonlyArray<Provider> = []) => {
+export const notebook = () => {
   const effects: Array<{ readonly key: string; readonly params: unknown }> = []
   const calls: Array<ActionCall> = []
   const fates: Array<Fate> = []
@@ -134,8 +133,8 @@ export const notebook = (beside: ReadonlyArray<Provider> = []) => {
     layer: Layer.succeed(
       Providers,
       Providers.of({
-        of: () => Effect.succeed([provider, ...beside]),
-        find: (_, integration) => Effect.succeed([provider, ...beside].find((one) => one.integration === integration) ?? null)
+        of: () => Effect.succeed([provider]),
+        find: (_, integration) => Effect.succeed(integration === "notebook" ? provider : null)
       })
     )
   }

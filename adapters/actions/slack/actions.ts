@@ -44,11 +44,11 @@ const User = Schema.Struct({
   tz: Schema.optionalKey(Schema.String)
 })
 
-const eventType = "proliferate_call"
+export const eventType = "proliferate_call"
 const pagesMax = 5
 
 /** The message with the mark of this call among those since then, in its channel or its thread. */
-const findMessage = async (
+export const findMessage = async (
   slack: SlackClient,
   { channel, text, thread_ts }: { readonly channel: string; readonly text: string; readonly thread_ts?: string },
   mark: string,
@@ -190,6 +190,10 @@ export const slackActions = [
 ]
 
 export const slackUser = async (slack: SlackClient): Promise<Account> => {
-  const { user = "", team = "", response_metadata } = await slack.auth.test()
-  return { account: `${user}, ${team}`, scopes: response_metadata?.scopes ?? [] }
+  const { user = "", team = "", team_id, response_metadata } = await slack.auth.test()
+  return {
+    account: `${user}, ${team}`,
+    scopes: response_metadata?.scopes ?? [],
+    ...(team_id !== undefined && { settings: { team: team_id } })
+  }
 }

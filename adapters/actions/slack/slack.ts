@@ -9,6 +9,7 @@ import { askForm, makeOAuth, type OAuthClient } from "../oauth.ts"
 import { makeProvider, plainToken } from "../provider.ts"
 import type { Answer } from "../wire.ts"
 import { type SlackClient, slackActions, slackUser } from "./actions.ts"
+import { slackClient } from "./client.ts"
 import { guide } from "./guide.ts"
 
 export interface SlackOptions {
@@ -47,14 +48,11 @@ export const readSlack = ({ body }: Answer): Reading => {
   }
 }
 
-const service = { integration: "slack", displayName: "Slack", read: readSlack }
-
-const nothing = () => {}
-const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing, setLevel: nothing, setName: nothing }
+export const slackService = { integration: "slack", displayName: "Slack", read: readSlack }
 
 export const slackProvider = ({ url, client }: SlackOptions): Provider =>
   makeProvider<SlackClient>({
-    ...service,
+    ...slackService,
     takes: client === null ? ["token"] : ["token", "oauth"],
     guide,
     // https://docs.slack.dev/authentication/installing-with-oauth
@@ -62,33 +60,20 @@ export const slackProvider = ({ url, client }: SlackOptions): Provider =>
       client === null
         ? null
         : makeOAuth({
-            ...service,
+            ...slackService,
             client,
             authorizeUrl: `${url}/oauth/v2/authorize`,
             tokenUrl: `${url}/api/oauth.v2.access`,
             scopes
           }),
     specs: slackActions,
-    client: async (token, fetch) => {
-      const { WebClient, LogLevel } = await import("@slack/web-api")
-      const logger = { ...silent, getLevel: () => LogLevel.ERROR }
-      return new WebClient(token, {
-        slackApiUrl: `${url}/api/`,
-        allowAbsoluteUrls: false,
-        fetch: (input, init) => fetch(input, init as RequestInit),
-        // Whether a call may be made again is decided elsewhere.
-        retryConfig: { retries: 0 },
-        rejectRateLimitedCalls: true,
-        // What goes wrong is told by the error, without what was sent.
-        logger
-      })
-    },
+    client: (token, fetch) => slackClient(url, token, fetch),
     tokenOf: (secret) => Effect.succeed(plainToken(secret)),
     whoAmI: slackUser,
     // https://docs.slack.dev/reference/methods/auth.revoke
     revoke: (secret) => {
       const token = plainToken(secret)
-      const ask = askForm(service, [token])(`${url}/api/auth.revoke`, {}, { headers: { authorization: `Bearer ${token}` } })
+      const ask = askForm(slackService, [token])(`${url}/api/auth.revoke`, {}, { headers: { authorization: `Bearer ${token}` } })
       return Effect.asVoid(
         Effect.catchIf(
           ask,

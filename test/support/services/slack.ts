@@ -1,6 +1,6 @@
 /**
- * Slack's Web API as https://docs.slack.dev/reference/methods has it: auth.test, chat.postMessage, conversations.history and
- * .replies, users.info. Forms in, `ok` out, status 200 whatever is wrong but for too many calls
+ * Slack's Web API as https://docs.slack.dev/reference/methods has it: auth.test, chat.postMessage, .update and .postEphemeral,
+ * conversations.history, users.info. Forms in, `ok` out, status 200 whatever is wrong but for too many calls
  * (https://docs.slack.dev/apis/web-api/rate-limits).
  */
 import type { Asked, Said } from "./service.ts"
@@ -21,6 +21,8 @@ export const slack = ({ showsMetadata = true }: { readonly showsMetadata?: boole
     profile: {}
   }
   const messages: Array<Record<string, unknown>> = []
+  /** What one person alone was shown. */
+  const whispers: Array<{ readonly user: string | null; readonly text: string | null }> = []
   const answers: Record<string, (form: URLSearchParams) => Said> = {
     "auth.test": () => ({
       headers: { "x-oauth-scopes": "chat:write,channels:history" },
@@ -42,11 +44,22 @@ export const slack = ({ showsMetadata = true }: { readonly showsMetadata?: boole
         bot_id: "B1",
         ts: `${Math.floor(Date.now() / 1_000)}.${String(messages.length).padStart(6, "0")}`,
         text: form.get("text"),
+        ...(form.get("blocks") !== null && { blocks: JSON.parse(form.get("blocks")!), channel: form.get("channel") }),
         ...(form.get("thread_ts") !== null && { thread_ts: form.get("thread_ts") }),
         metadata: JSON.parse(form.get("metadata") ?? "null")
       }
       messages.unshift(message)
       return { body: { ok: true, channel: form.get("channel"), ts: message.ts, message } }
+    },
+    "chat.update": (form) => {
+      const message = messages.find(({ ts, channel }) => ts === form.get("ts") && channel === form.get("channel"))
+      if (message === undefined) return slackError("message_not_found")
+      Object.assign(message, { text: form.get("text"), blocks: JSON.parse(form.get("blocks") ?? "[]") })
+      return { body: { ok: true, channel: form.get("channel"), ts: message["ts"], text: message["text"], message } }
+    },
+    "chat.postEphemeral": (form) => {
+      whispers.push({ user: form.get("user"), text: form.get("text") })
+      return { body: { ok: true, message_ts: "1700000000.000001" } }
     },
     "conversations.history": (form) => ({
       body: {
@@ -68,5 +81,5 @@ export const slack = ({ showsMetadata = true }: { readonly showsMetadata?: boole
     if (headers.authorization !== `Bearer ${slackToken}`) return slackError("invalid_auth")
     return find(new URLSearchParams(body))
   }
-  return { answer, effects: () => messages.length }
+  return { answer, messages, whispers, effects: () => messages.length }
 }
