@@ -127,3 +127,19 @@ export const displayed = (value: unknown, secrets: ReadonlyArray<string> = []): 
   }
   return { value: "… too large to be shown", isCut: true }
 }
+
+const isNotWhole = (shown: string): boolean =>
+  shown.includes(mark) || shown.startsWith("… ") || /… [\d,]+ more characters?$/.test(shown) || shown.includes("\ufffd")
+
+/**
+ * Where something that was there is not in what is shown of it, by the keys that lead there; none: anywhere. A text that only looks
+ * so counts as well.
+ */
+export const notShown = (shown: unknown): ReadonlyArray<ReadonlyArray<string>> => {
+  if (typeof shown === "string") return isNotWhole(shown) ? [[]] : []
+  if (typeof shown !== "object" || shown === null) return []
+  if (Array.isArray(shown) && typeof shown.at(-1) === "string" && isNotWhole(shown.at(-1))) return [[]]
+  const fields = Object.entries(shown)
+  if (fields.some(([name]) => name === "…" || isNotWhole(name))) return [[]]
+  return fields.flatMap(([name, value]) => notShown(value).map((keys) => [name, ...keys]))
+}

@@ -18,8 +18,8 @@ export interface RecordedCall {
   readonly atMs: number
   /** `params`: what may be known of them. */
   readonly call: CallContext
-  /** Paths of arguments that were there and are hidden. */
-  readonly hidden: ReadonlyArray<string>
+  /** The keys that lead to what was there and is hidden; none: any of it may be. */
+  readonly hidden: ReadonlyArray<ReadonlyArray<string>>
   /** What was decided then. */
   readonly verdict: Verdict
 }
@@ -63,9 +63,8 @@ const judge = ({ rules, grants, index }: Arranged, { call, hidden, atMs }: Recor
 
   const known = ask({ rules: [], grants: [] })
   if (hidden.length > 0) {
-    const paths = hidden.map(keysOf)
     const withoutHidden = <A extends { readonly path: string }>(pins: ReadonlyArray<A>) =>
-      pins.filter(({ path }) => !isHidden(path, paths))
+      pins.filter(({ path }) => !isHidden(path, hidden))
     const doubtfulRules = rules.filter(
       (rule) =>
         withoutHidden(rule.pins).length < rule.pins.length && matchesRule({ ...rule, pins: withoutHidden(rule.pins) }, call)
@@ -75,7 +74,7 @@ const judge = ({ rules, grants, index }: Arranged, { call, hidden, atMs }: Recor
       return constraints.length < grant.constraints.length && isLive(grant, atMs) && covers({ ...grant, constraints }, call)
     })
     for (const doubtful of subsets(doubtfulRules, doubtfulGrants))
-      if (ask(doubtful).verdict !== known.verdict) return { verdict: "unknown", because: unknownText(doubtful, paths) }
+      if (ask(doubtful).verdict !== known.verdict) return { verdict: "unknown", because: unknownText(doubtful, hidden) }
   }
   return { verdict: known.verdict, because: known.path.at(-1)!.because }
 }
@@ -96,7 +95,7 @@ function* subsets(rules: ReadonlyArray<Rule>, grants: ReadonlyArray<Grant>): Gen
 const unknownText = ({ rules, grants }: Policy, hidden: ReadonlyArray<ReadonlyArray<string>>): string => {
   const pins = [...rules.flatMap((rule) => rule.pins), ...grants.flatMap((grant) => grant.constraints)]
   const paths = [...new Set(pins.map(({ path }) => path).filter((path) => isHidden(path, hidden)))]
-  return `it depends on ${paths.join(", ")}, which may hold a secret and was not kept`
+  return `it depends on ${paths.join(", ")}, of which not all was kept: it may hold a secret, or was too long`
 }
 
 export const rehearse = (recorded: ReadonlyArray<RecordedCall>, now: Policy, proposed: Policy): ReadonlyArray<Rehearsed> => {

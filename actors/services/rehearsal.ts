@@ -1,17 +1,19 @@
 /**
- * What a grant or other rules would have done to the calls of the last days, before anybody lends or saves them. Calls are compared by
- * what is kept of their arguments: where something that was hidden or cut decides, a rule's verdict is unknown, and a grant does not fit.
+ * What a grant or other rules would have done to the calls of the last days, before anybody lends or saves them
+ * (machines/rehearsal.ts). Of a call's arguments the shown copy is known: where one that is hidden or cut decides, the answer is
+ * `unknown`, with its path.
  */
 import { Clock, Context, Effect, Layer, Schema } from "effect"
 import type { ApprovalContext } from "../../machines/approval/context.ts"
-import { covers, GrantDraft } from "../../machines/grants.ts"
-import type { CallContext, Rule, Verdict } from "../../machines/policy.ts"
-import { type RecordedCall, rehearse } from "../../machines/rehearsal.ts"
+import { type Grant, GrantDraft } from "../../machines/grants.ts"
+import type { Rule } from "../../machines/policy.ts"
+import { type Policy, type RecordedCall, type Rehearsed as Replayed, rehearse } from "../../machines/rehearsal.ts"
 import { canonical } from "../canonical.ts"
+import { notShown } from "../displayed.ts"
 import { type CallRow, Calls } from "../ports/calls.ts"
 import type { DirectoryError } from "../ports/directory.ts"
+import { Grants } from "../ports/grants.ts"
 import { Rules } from "../ports/rules.ts"
-import { mark } from "../redaction.ts"
 import type { Pass } from "./access.ts"
 import { NewRule } from "./policies.ts"
 import { Id } from "./words.ts"
@@ -33,6 +35,8 @@ const rehearsalDays = 7
 const callsMax = 10_000
 const pageCalls = 1_000
 const shownMax = 100
+/** Live grants that are looked at; an organisation has no more candidates for one call either. */
+const grantsMax = 10_000
 
 interface Seen {
   readonly callId: string
@@ -43,26 +47,35 @@ interface Seen {
   readonly createdAtMs: number
 }
 
-export interface Preview {
+/** `unknown`: it depends on an argument that was not kept. */
+type Answer = Replayed["now"]
+
+interface Looked {
   readonly days: number
   /** Calls that were looked at; `isCut`: there were more, older ones. */
   readonly looked: number
   readonly isCut: boolean
-  /** Those that it would have let run, and how many of them a person had to decide. */
+}
+
+export interface Preview extends Looked {
+  /** Calls that it would have let run where the rules alone would not, and how many of them a person had to decide. */
   readonly covered: number
   readonly waited: number
   readonly calls: ReadonlyArray<Seen>
+  /** Calls that it may have covered. */
+  readonly unknown: number
+  readonly unknownCalls: ReadonlyArray<Seen & { readonly because: string }>
 }
 
-export interface Rehearsal {
-  readonly days: number
-  readonly looked: number
-  readonly isCut: boolean
+export interface Rehearsal extends Looked {
   readonly changed: number
   /** How many would go from one verdict to another. */
   readonly changes: Readonly<Record<string, number>>
+  /** Of how many it cannot be said what would become of them. */
+  readonly unknown: number
+  /** Those that change; `was`: what was decided then. */
   readonly calls: ReadonlyArray<
-    Seen & { readonly before: Verdict | "unknown"; readonly after: Verdict | "unknown"; readonly because: string }
+    Seen & { readonly was: Answer; readonly before: Answer; readonly after: Answer; readonly because: string }
   >
 }
 
@@ -71,34 +84,35 @@ const seen = ({ id, status, createdAtMs, context }: CallRow): Seen => {
   return { callId: id, integration, action, status, params, createdAtMs }
 }
 
-const callOf = (org: string, { context }: CallRow): CallContext => {
-  const { sessionId, configurationId, automationId, integration, action, risk, params } = context as unknown as ApprovalContext
-  const fields = params !== null && typeof params === "object" && !Array.isArray(params) ? params : {}
-  return { org, sessionId, configurationId, automationId, integration, action, risk, params: fields as CallContext["params"] }
-}
+const isFields = (value: unknown): value is RecordedCall["call"]["params"] =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Where something was hidden or cut, by its path. */
-const hiddenIn = (value: unknown, path: string): ReadonlyArray<string> => {
-  if (typeof value === "string") return value.includes(mark) || value.includes("… ") ? [path] : []
-  if (value === null || typeof value !== "object") return []
-  const escaped = (key: string) => key.replaceAll("\\", "\\\\").replaceAll(".", "\\.")
-  return Object.entries(value).flatMap(([key, entry]) =>
-    key === "…" ? [path] : hiddenIn(entry, path === "" ? escaped(key) : `${path}.${escaped(key)}`)
-  )
-}
-
-const recordedOf = (org: string, row: CallRow): RecordedCall => {
-  const call = callOf(org, row)
-  const { path } = row.context as unknown as ApprovalContext
-  const outcome = path.at(-1)?.outcome ?? "ask"
+/** Null: it was never weighed. */
+const recordedOf = (org: string, { id, createdAtMs, context }: CallRow): RecordedCall | null => {
+  const { sessionId, configurationId, automationId, integration, action, risk, params, path } =
+    context as unknown as ApprovalContext
+  const verdict = path.at(-1)?.outcome
+  if (verdict === undefined || verdict === "no") return null
   return {
-    approvalId: row.id,
-    atMs: row.createdAtMs,
-    call,
-    hidden: hiddenIn(call.params, "").filter((hidden) => hidden !== ""),
-    verdict: outcome === "no" ? "ask" : outcome
+    approvalId: id,
+    atMs: createdAtMs,
+    call: { org, sessionId, configurationId, automationId, integration, action, risk, params: isFields(params) ? params : {} },
+    hidden: isFields(params) ? notShown(params) : [[]],
+    verdict
   }
 }
+
+interface Known {
+  readonly row: CallRow
+  readonly call: RecordedCall
+}
+
+const lentAs = ({ lastsMs: _, ...draft }: GrantDraft): Grant => ({
+  ...draft,
+  ...{ id: "proposed", used: 0, createdBy: "", requestId: null, parentId: null, revokedAtMs: null, revision: 0 },
+  // As if it had been lent all the time.
+  expiresAtMs: Number.MAX_SAFE_INTEGER
+})
 
 const subjectOf = ({ integration, action, scope, pins }: Pick<Rule, "integration" | "action" | "scope" | "pins">): string =>
   canonical([integration, action, scope, pins])
@@ -120,11 +134,12 @@ export class Rehearsals extends Context.Service<
     readonly rehearse: (pass: Pass<"rules.read">, given: typeof Rehearsed.Type) => Effect.Effect<Rehearsal, DirectoryError>
   }
 >()("proliferate/actors/services/Rehearsals") {
-  static readonly layer: Layer.Layer<Rehearsals, never, Calls | Rules> = Layer.effect(
+  static readonly layer: Layer.Layer<Rehearsals, never, Calls | Rules | Grants> = Layer.effect(
     Rehearsals,
     Effect.gen(function* () {
       const calls = yield* Calls
       const rules = yield* Rules
+      const grants = yield* Grants
 
       const recorded = Effect.fnUntraced(function* (org: string, ofDays: number) {
         const sinceMs = (yield* Clock.currentTimeMillis) - ofDays * dayMs
@@ -134,39 +149,60 @@ export class Rehearsals extends Context.Service<
           rows.push(...page)
           if (page.length < pageCalls) break
         }
-        return { rows: rows.slice(0, callsMax), isCut: rows.length >= callsMax }
+        const weighed: ReadonlyArray<Known> = rows.slice(0, callsMax).flatMap((row) => {
+          const call = recordedOf(org, row)
+          return call === null ? [] : [{ row, call }]
+        })
+        return { calls: weighed, days: ofDays, looked: weighed.length, isCut: rows.length >= callsMax }
       })
+
+      const replayed = (calls: ReadonlyArray<Known>, now: Policy, proposed: Policy) => {
+        const known = calls.map(({ call }) => call)
+        return rehearse(known, now, proposed).map((answer, at) => ({ row: calls[at]!.row, answer }))
+      }
 
       return Rehearsals.of({
         preview: Effect.fn("Rehearsals.preview")(function* ({ organisation: org }, { draft, days = previewDays }) {
-          const { rows, isCut } = yield* recorded(org, days)
-          const covered = rows.filter((row) => covers(draft, callOf(org, row)))
-          const waited = covered.filter(({ context }) => (context as unknown as ApprovalContext).decidedBy !== "policy").length
+          const { calls, ...looked } = yield* recorded(org, days)
+          const book = (yield* rules.book(org)).rules
+          const both = replayed(calls, { rules: book, grants: [] }, { rules: book, grants: [lentAs(draft)] })
+          const differing = both.filter(({ answer }) => answer.differs)
+          const covered = differing.filter(({ answer }) => answer.proposed === "run")
+          const unknown = differing.filter(({ answer }) => answer.proposed === "unknown")
+          const waited = covered.filter(({ row }) => (row.context as unknown as ApprovalContext).decidedBy === "person").length
           return {
-            days,
-            looked: rows.length,
-            isCut,
+            ...looked,
             covered: covered.length,
             waited,
-            calls: covered.slice(0, shownMax).map(seen)
+            calls: covered.slice(0, shownMax).map(({ row }) => seen(row)),
+            unknown: unknown.length,
+            unknownCalls: unknown
+              .slice(0, shownMax)
+              .map(({ row, answer }) => ({ ...seen(row), because: answer.because.proposed }))
           }
         }),
 
         rehearse: Effect.fn("Rehearsals.rehearse")(function* ({ organisation: org }, given) {
-          const { days = rehearsalDays } = given
-          const { rows, isCut } = yield* recorded(org, days)
+          const { calls, ...looked } = yield* recorded(org, given.days ?? rehearsalDays)
           const book = (yield* rules.book(org)).rules
-          const proposed = changedBook(book, given)
-          const recordedCalls = rows.map((row) => recordedOf(org, row))
-          const judged = rehearse(recordedCalls, { rules: book, grants: [] }, { rules: proposed, grants: [] })
+          const lent = yield* grants.list(org, { limit: grantsMax, ended: false })
+          const both = replayed(calls, { rules: book, grants: lent }, { rules: changedBook(book, given), grants: lent })
           const changes: Record<string, number> = {}
-          const changed = judged.flatMap(({ differs, now: before, proposed: after, because }, at) => {
-            if (!differs) return []
-            const way = `${before} → ${after}`
+          const changed = both.filter(({ answer }) => answer.differs)
+          for (const { answer } of changed) {
+            const way = `${answer.now} → ${answer.proposed}`
             changes[way] = (changes[way] ?? 0) + 1
-            return [{ ...seen(rows[at]!), before, after, because: because.proposed }]
-          })
-          return { days, looked: rows.length, isCut, changed: changed.length, changes, calls: changed.slice(0, shownMax) }
+          }
+          return {
+            ...looked,
+            changed: changed.length,
+            changes,
+            unknown: both.filter(({ answer }) => answer.proposed === "unknown").length,
+            calls: changed.slice(0, shownMax).map(({ row, answer: { was, now, proposed, because } }) => ({
+              ...seen(row),
+              ...{ was, before: now, after: proposed, because: because.proposed }
+            }))
+          }
         })
       })
     })

@@ -189,6 +189,7 @@ const Preview = Schema.Struct({
   looked: Schema.Int,
   covered: Schema.Int,
   waited: Schema.Int,
+  unknown: Schema.Int,
   calls: Schema.Array(
     Schema.Struct({
       callId: Schema.String,
@@ -211,7 +212,8 @@ const preview = Command.make(
       [
         fields([
           ["looked at", `${value.looked} calls of ${value.days} days`],
-          ["would have run", `${value.covered}, of which a person or a grant decided ${value.waited}`]
+          ["would have run", `${value.covered}, of which a person decided ${value.waited}`],
+          ["unknown", value.unknown === 0 ? null : `${value.unknown}, which depend on arguments that were not kept`]
         ]),
         "",
         table(

@@ -155,6 +155,7 @@ const Rehearsal = Schema.Struct({
   looked: Schema.Int,
   changed: Schema.Int,
   changes: Schema.Record(Schema.String, Schema.Int),
+  unknown: Schema.Int,
   calls: Schema.Array(
     Schema.Struct({
       callId: Schema.String,
@@ -200,6 +201,7 @@ const rehearse = Command.make(
         fields([
           ["looked at", `${value.looked} calls of ${value.days} days`],
           ["would change", String(value.changed)],
+          ["unknown", value.unknown === 0 ? null : `${value.unknown}, which depend on arguments that were not kept`],
           ...Object.entries(value.changes).map(([way, count]) => [way, String(count)] as const)
         ]),
         "",

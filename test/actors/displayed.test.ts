@@ -2,9 +2,10 @@
 import assert from "node:assert/strict"
 import fc from "fast-check"
 import { describe, it } from "vitest"
-import { displayed, displayedBytesMax } from "../../actors/displayed.ts"
+import { displayed, displayedBytesMax, notShown } from "../../actors/displayed.ts"
 import { redactText } from "../../actors/redaction.ts"
 import { isRefusedByJsonb } from "../../adapters/memory/records.ts"
+import { valueAt } from "../../machines/policy/constraints.ts"
 
 const letters = (length: number) =>
   fc.string({ unit: fc.constantFrom(..."abcdefABCDEF0123456789"), minLength: length, maxLength: length })
@@ -200,5 +201,57 @@ describe("what is shown", () => {
     }
     const text = `${"eyJ-".repeat(100_000)}${"bearer ".repeat(100_000)}${"a".repeat(1_000_000)}`
     assert.ok(worked(() => redactText(text)) < 2_500)
+  })
+})
+
+const leaves = (value: unknown, keys: ReadonlyArray<string> = []): ReadonlyArray<readonly [ReadonlyArray<string>, unknown]> =>
+  typeof value === "object" && value !== null
+    ? Object.entries(value).flatMap(([key, inner]) => leaves(inner, [...keys, key]))
+    : [[keys, value]]
+
+describe("what is not shown", () => {
+  const short = fc.oneof(fc.string({ maxLength: 12 }), token, fc.integer(), fc.boolean(), fc.constant(null))
+  const long = fc.oneof(
+    fc.nat({ max: 20_000 }).map((length) => "word ".repeat(length / 5)),
+    fc.nat({ max: 3_000 }).map((length) => Array.from({ length }, (_, at) => at)),
+    fc.nat({ max: 700 }).map((length) => Object.fromEntries(Array.from({ length }, (_, at) => [`f${at}`, `${at}`])))
+  )
+  const inner = fc.letrec((tie) => ({
+    any: fc.oneof(
+      { maxDepth: 4 },
+      { arbitrary: short, weight: 6 },
+      { arbitrary: long, weight: 1 },
+      { arbitrary: fc.array(tie("any"), { maxLength: 4 }), weight: 2 },
+      {
+        arbitrary: fc.dictionary(fc.oneof(fc.string({ maxLength: 8 }), fc.constantFrom("token", "name", "value")), tie("any"), {
+          maxKeys: 4
+        }),
+        weight: 2
+      }
+    )
+  })).any
+
+  it("is known by the keys that lead to it: whatever else there was is shown as it is", () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string({ maxLength: 8 }), inner, { maxKeys: 6 }), (given) => {
+        const value = JSON.parse(JSON.stringify(given))
+        const shown = displayed(value).value
+        const hidden = notShown(shown)
+        for (const [keys, was] of leaves(value)) {
+          if (hidden.some((path) => path.every((key, at) => key === keys[at]))) continue
+          assert.deepEqual(valueAt(shown, keys), was, JSON.stringify(keys))
+        }
+      }),
+      { numRuns: 60 }
+    )
+  })
+
+  it("is nothing of what is short and holds no secret, and all of what is too large to be shown at all", () => {
+    assert.deepEqual(notShown(displayed({ project: "api", labels: ["a", "b"], more: { count: 3 } }).value), [])
+    assert.deepEqual(notShown(displayed({ labels: ["a", "ghp_0123456789abcdef"], more: { token: "x" } }).value), [
+      ["labels"],
+      ["more", "token"]
+    ])
+    assert.deepEqual(notShown("… too large to be shown"), [[]])
   })
 })

@@ -163,7 +163,7 @@ describe("a rehearsal", () => {
     approvalId: "apr_1",
     atMs: nowMs,
     call: { ...asked, params: Object.fromEntries(Object.entries(asked.params).filter(([key]) => !paths.includes(key))) },
-    hidden: paths.filter((path) => Object.hasOwn(asked.params, path)),
+    hidden: paths.filter((path) => Object.hasOwn(asked.params, path)).map((path) => [path]),
     verdict: "ask"
   })
 
