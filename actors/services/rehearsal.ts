@@ -58,7 +58,7 @@ interface Looked {
 }
 
 export interface Preview extends Looked {
-  /** Calls that it would have let run where the rules alone would not, and how many of them a person had to decide. */
+  /** Calls that it would have let run where the rules alone would not, and about how many of them a person was asked. */
   readonly covered: number
   readonly waited: number
   readonly calls: ReadonlyArray<Seen>
@@ -169,7 +169,7 @@ export class Rehearsals extends Context.Service<
           const differing = both.filter(({ answer }) => answer.differs)
           const covered = differing.filter(({ answer }) => answer.proposed === "run")
           const unknown = differing.filter(({ answer }) => answer.proposed === "unknown")
-          const waited = covered.filter(({ row }) => (row.context as unknown as ApprovalContext).decidedBy === "person").length
+          const waited = covered.filter(({ answer }) => answer.was === "ask").length
           return {
             ...looked,
             covered: covered.length,

@@ -212,7 +212,7 @@ const preview = Command.make(
       [
         fields([
           ["looked at", `${value.looked} calls of ${value.days} days`],
-          ["would have run", `${value.covered}, of which a person decided ${value.waited}`],
+          ["would have run", `${value.covered}, about ${value.waited} of which a person was asked`],
           ["unknown", value.unknown === 0 ? null : `${value.unknown}, which depend on arguments that were not kept`]
         ]),
         "",
