@@ -52,6 +52,8 @@ create table connections (
   -- Null once it is revoked.
   sealed bytea,
   expires_at int8,
+  -- Until then one server alone refreshes it.
+  refreshing_until int8,
   created_by text,
   created_at int8 not null default proliferate.now_ms(),
   checked_at int8,

@@ -361,6 +361,7 @@ create table connections (
   settings jsonb not null,
   sealed bytea,
   expires_at bigint,
+  refreshing_until bigint,
   created_by text,
   created_at bigint not null default proliferate.now_ms(),
   checked_at bigint,

@@ -70,6 +70,8 @@ export class ConnectionRecords extends Context.Service<
     readonly bySetting: (integration: string, key: string, value: string) => Result<ReadonlyArray<Connection>>
     /** Null: it is gone, or revoked meanwhile. */
     readonly change: (org: string, id: string, change: ConnectionChange) => Result<Connection | null>
+    /** True for one server, until `forMs` are over or the secret was changed: it may refresh it. */
+    readonly claimRefresh: (org: string, id: string, forMs: number) => Result<boolean>
     /** Forgets its secret. False: there is no live one of this id. */
     readonly revoke: (org: string, id: string) => Result<boolean>
 

@@ -3,6 +3,7 @@
  * marked `needsReauth`, once, and told as what to do about it. Nobody else opens a seal of a connection.
  */
 import { Clock, Context, Effect, Layer, Redacted, Schema, Semaphore } from "effect"
+import { steadyMs } from "../../runtime/steady.ts"
 import { ActionError, type Credential, Providers, Secret } from "../ports/actions.ts"
 import { type Connection, ConnectionRecords } from "../ports/connections.ts"
 import type { DirectoryError } from "../ports/directory.ts"
@@ -12,6 +13,9 @@ import { Seals } from "../ports/seals.ts"
 const refreshBeforeMs = 60_000
 /** What is asked beside it waits; a service that does not answer is not waited for. */
 const refreshMs = 15_000
+/** Of several servers one refreshes it; what died meanwhile is waited for so long. */
+const claimMs = 20_000
+const lookEveryMs = 200
 
 /** `absent`: there is no connection. `refused`: there is one, and it is of no use now. `away`: the service does not answer; later. */
 export class NoCredential extends Schema.TaggedError<NoCredential>()("NoCredential", {
@@ -89,10 +93,28 @@ export class CredentialsOf extends Context.Service<
 
       /** In its turn: who comes second finds it refreshed. */
       const refreshed = Effect.fnUntraced(function* (org: string, integration: string) {
-        const { connection, sealed } = yield* liveOf(org, integration)
-        const credential = yield* openSealed(connection, sealed)
-        const expiresAtMs = expiresAtOf(credential)
-        if (expiresAtMs === null || expiresAtMs > (yield* Clock.currentTimeMillis) + refreshBeforeMs) return credential
+        const beganAtMs = yield* steadyMs
+        const looked = Effect.gen(function* () {
+          const { connection, sealed } = yield* liveOf(org, integration)
+          if (connection.status !== "active") return yield* refusal(connection)
+          const credential = yield* openSealed(connection, sealed)
+          const expiresAtMs = expiresAtOf(credential)
+          const isFresh = expiresAtMs === null || expiresAtMs > (yield* Clock.currentTimeMillis) + refreshBeforeMs
+          return { connection, sealed, credential, isFresh }
+        })
+        let { connection, sealed, credential, isFresh } = yield* looked
+        // A refresh token may be good once: two servers that used it at once would end the connection.
+        while (!isFresh) {
+          const isOurs = yield* records.claimRefresh(org, connection.id, claimMs)
+          if (!isOurs && (yield* steadyMs) - beganAtMs > claimMs + refreshMs)
+            return yield* new NoCredential({ reason: "away", message: `another server refreshes the token of ${integration}` })
+          if (!isOurs)
+            yield* Effect.sleep(lookEveryMs)
+            // Also when it is ours: whoever had it before may have refreshed it since we looked.
+          ;({ connection, sealed, credential, isFresh } = yield* looked)
+          if (isOurs) break
+        }
+        if (isFresh) return credential
         const oauth = (yield* providers.find(org, integration))?.oauth ?? null
         if (oauth === null)
           return yield* refusal({ ...connection, reason: "its token has ended, and there is no way to refresh it" })

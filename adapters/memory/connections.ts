@@ -6,6 +6,7 @@ import { DirectoryError } from "../../actors/ports/directory.ts"
 interface Row {
   connection: Connection
   sealed: Uint8Array | null
+  refreshingUntilMs?: number
 }
 
 const order = ({ status, integration, createdAtMs, id }: Connection): string =>
@@ -58,9 +59,19 @@ export const memoryConnections = (): ConnectionRecords["Service"] => {
         const row = at(org, id)
         if (row === undefined || !isLive(row)) return null
         row.connection = structuredClone({ ...row.connection, ...change } as Connection)
-        if (sealed !== undefined) row.sealed = sealed
+        if (sealed !== undefined) {
+          row.sealed = sealed
+          row.refreshingUntilMs = 0
+        }
         return structuredClone(row.connection)
       }),
+    claimRefresh: Effect.fnUntraced(function* (org, id, forMs) {
+      const nowMs = yield* Clock.currentTimeMillis
+      const row = at(org, id)
+      if (row === undefined || row.connection.status !== "active" || (row.refreshingUntilMs ?? 0) > nowMs) return false
+      row.refreshingUntilMs = nowMs + forMs
+      return true
+    }),
     revoke: (org, id) =>
       Effect.sync(() => {
         const row = at(org, id)

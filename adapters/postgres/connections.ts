@@ -72,10 +72,20 @@ const make = ({ sql }: Postgres["Service"]): ConnectionRecords["Service"] => {
             ${given(status, "status", same)} ${given(reason, "reason", same)} ${given(account, "account", same)}
             ${given(scopes, "scopes", json)} ${given(settings, "settings", json)} ${given(expiresAtMs, "expires_at", same)}
             ${given(checkedAtMs, "checked_at", same)} ${given(sealed, "sealed", (bytes) => Buffer.from(bytes))}
+            ${sealed === undefined ? sql`` : sql`, refreshing_until = null`}
           where org = ${org} and id = ${id} and status <> 'revoked' returning ${connection}`
         return row ?? null
       })
     },
+    claimRefresh: (org, id, forMs) =>
+      // Not repeated by itself: what was written and not answered is somebody's claim.
+      call(false, async () => {
+        const { count } = await sql`
+          update connections set refreshing_until = proliferate.now_ms() + ${forMs}::int8
+          where org = ${org} and id = ${id} and status = 'active'
+            and (refreshing_until is null or refreshing_until <= proliferate.now_ms())`
+        return count > 0
+      }),
     revoke: (org, id) =>
       remove(
         () => sql`

@@ -8,7 +8,7 @@ import { Grants, type NewGrant } from "../../actors/ports/grants.ts"
 import type { Notices } from "../../actors/ports/notices.ts"
 import { type NewRule, Rules } from "../../actors/ports/rules.ts"
 import { RecordsWorld } from "../support/records-world.ts"
-import { claims, people } from "./notices.ts"
+import { claims, people, refreshes } from "./notices.ts"
 
 type Records = Notices | Directory | Rules | ConnectionRecords | Grants | Calls | RecordsWorld
 
@@ -244,6 +244,9 @@ export const exerciseActionRecords = (name: string, world: Layer.Layer<Records, 
     )
 
     it.effect("chats: a person is one user in an organisation, and is unlinked", () => Effect.flatMap(organisation, people))
+    it.effect("connections: one server refreshes, until its time is over or it has", () =>
+      Effect.flatMap(organisation, refreshes)
+    )
     it.effect("notices: what waits is claimed by one, is due again where it moved meanwhile, and rests where it did not", () =>
       Effect.flatMap(organisation, claims)
     )

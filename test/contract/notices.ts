@@ -1,4 +1,4 @@
-/** What notices of calls and the people of a chat promise (actors/ports/notices.ts); parts of the suite in action-records.ts. */
+/** What notices of calls, the people of a chat and the refreshing of connections promise; parts of the suite in action-records.ts. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { ConnectionRecords } from "../../actors/ports/connections.ts"
@@ -59,4 +59,23 @@ export const claims = (org: string) =>
     assert.strictEqual(yield* notices.sweep(600_000), 0)
     assert.isAtLeast(yield* notices.sweep(60_000), 1)
     assert.strictEqual(yield* notices.find(org, second), null)
+  })
+
+/** Of an organisation that is fresh. */
+export const refreshes = (org: string) =>
+  Effect.gen(function* () {
+    const [records, { passTime }] = [yield* ConnectionRecords, yield* RecordsWorld]
+    const id = `con_r_${org}`
+    const about = { kind: "oauth", account: null, scopes: [], expiresAtMs: 1, createdBy: null, checkedAtMs: null } as const
+    yield* records.connect({ ...about, id, org, integration: "linear", settings: {}, sealed: new Uint8Array([1]) })
+    const claim = records.claimRefresh(org, id, 20_000)
+    const claims = yield* Effect.all([claim, claim, claim], { concurrency: 3 })
+    assert.strictEqual(claims.filter(Boolean).length, 1)
+    yield* passTime(20_001)
+    assert.isTrue(yield* claim)
+    assert.isFalse(yield* claim)
+    yield* records.change(org, id, { sealed: new Uint8Array([2]) })
+    assert.isTrue(yield* claim)
+    yield* records.change(org, id, { sealed: new Uint8Array([3]), status: "needsReauth" })
+    assert.isFalse(yield* claim)
   })
