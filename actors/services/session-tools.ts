@@ -35,6 +35,9 @@ const decodeVerify = decode(
   })
 )
 
+/** Shown with the call, in the feed. */
+const decodeSave = decode(Schema.Struct({ message: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(500))) }))
+
 export interface ToolOutcome {
   readonly status: "running" | "completed" | "failed"
   readonly result: unknown
@@ -94,7 +97,21 @@ export class SessionTools extends Context.Service<
           : shown(evidence)
       })
 
-      const tools: Readonly<Record<string, typeof verify>> = { verify }
+      /** Under the call's own id the journal takes it once. */
+      const saveSnapshot = Effect.fnUntraced(function* (pass: Asked, toolCallId: string, args: unknown) {
+        yield* decodeSave(args)
+        const address = sessionAddress(pass.organisation, pass.session.id)
+        const id = `capture:${hashOfValue(toolCallId).slice(0, 32)}`
+        yield* router.ask(address, { id, event: { type: "capture" }, by: null })
+        return {
+          target: "session",
+          message:
+            "The workspace and the home are captured when this turn has ended, and not before: finish what belongs to it. The session then goes on in a new sandbox made from that snapshot."
+        }
+      })
+
+      type Work = (pass: Asked, toolCallId: string, args: unknown) => Effect.Effect<unknown, { readonly message: string }>
+      const tools: Readonly<Record<string, Work>> = { verify, save_snapshot: saveSnapshot }
 
       const sweep = (nowMs: number) => {
         for (const [key, { settledAtMs }] of runs) if (settledAtMs !== null && nowMs - settledAtMs > keptMs) runs.delete(key)

@@ -48,6 +48,8 @@ export interface SessionContext {
   readonly queue: ReadonlyArray<Prompt>
   /** Someone prompted or resumed it while it was pausing: it does not stay paused. */
   readonly wanted: boolean
+  /** A snapshot was asked for while it runs, for when no turn is open. Not there in what was stored before that could be asked. */
+  readonly captureAsked?: boolean
   /** Kept out of lists. Not there in what was stored before there were archives. */
   readonly archived?: boolean
   /** Why it is pausing, paused, failed, stopping or stopped; or what went wrong in the boot before this one. */

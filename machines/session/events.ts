@@ -56,6 +56,8 @@ export const SessionRequest = Schema.Union([
   /** To another model, from the next turn on. */
   Schema.Struct({ type: Schema.tag("switch"), model: Model }),
   Schema.Struct({ type: Schema.tag("pause"), why: Schema.Literals(["manual", "shutdown"]) }),
+  /** A snapshot of now, as soon as no turn is open; it goes on in a sandbox of its own. */
+  Schema.Struct({ type: Schema.tag("capture") }),
   Schema.Struct({ type: Schema.tag("resume") }),
   Schema.Struct({ type: Schema.tag("stop") })
 ])

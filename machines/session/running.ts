@@ -6,11 +6,18 @@ const agent = session.createStateConfig({
   initial: "idle",
   states: {
     idle: {
-      always: {
-        guard: and(["hasPrompt", not("isLinkLost")]),
-        target: "busy",
-        actions: ["openTurn", "tellQueue"]
-      },
+      always: [
+        {
+          guard: and(["isCaptureAsked", not("isLinkLost")]),
+          target: "#session.migrating",
+          actions: { type: "explain", params: { reason: "a snapshot was asked for" } }
+        },
+        {
+          guard: and(["hasPrompt", not("isLinkLost")]),
+          target: "busy",
+          actions: ["openTurn", "tellQueue"]
+        }
+      ],
       after: {
         idleDeadline: { target: "#session.pausing", actions: { type: "explain", params: { reason: "inactivity" } } }
       }
@@ -98,8 +105,11 @@ export const running = session.createStateConfig({
   type: "parallel",
   tags: "linked",
   entry: [assign({ attempts: 0 }), "forgetReason"],
+  // What is captured on the way out holds it; what is lost there is lost with the turn that asked.
+  exit: "forgetCapture",
   on: {
     pause: { target: "pausing", actions: { type: "explain", params: ({ event }) => ({ reason: event.why }) } },
+    capture: { actions: "askCapture" },
     "sandbox.expiring": {
       guard: "isOurs",
       target: "migrating",

@@ -101,6 +101,8 @@ export const session = setup({
       enqueue.emit(notice("queue", { promptIds: [] }))
     }),
     want: assign({ wanted: true }),
+    askCapture: assign({ captureAsked: true }),
+    forgetCapture: assign({ captureAsked: false }),
 
     noteLinkLost: assign({ linkLost: true }),
     noteLinkConnected: assign({ linkLost: false }),
@@ -199,6 +201,7 @@ export const session = setup({
     hasFailedToCapture: ({ context }) => context.captureFailures > 0,
     isFirstAttempt: ({ context }) => context.attempts <= 1,
     isLinkLost: ({ context }) => context.linkLost,
+    isCaptureAsked: ({ context }) => context.captureAsked === true,
     isWanted: ({ context }) => context.wanted,
     isNewPrompt: ({ context, event }) =>
       event.type === "prompt" &&

@@ -130,6 +130,16 @@ it("asks to be lent a permission, which an administrator finds", full, async () 
   assert.deepInclude(requests[0], { status: "open", reason: "triage", sessionId: session.id })
 })
 
+it("keeps the workspace when the turn has ended, and goes on in a sandbox made from it", full, async () => {
+  const { sandboxId } = await json("sessions", "show", session.id)
+  const said = await shown({ write: "kept.txt", text: "kept" }, { call: "save_snapshot" }, { say: "and the turn goes on" })
+  assert.match(said, /captured when this turn has ended[\s\S]*and the turn goes on/)
+  assert.match(await shown({ run: "cat kept.txt" }, { tools: true }), /kept[\s\S]*sentry_list_issues/)
+  const after = await json("sessions", "show", session.id)
+  assert.notStrictEqual(after.sandboxId, sandboxId)
+  assert.match(after.snapshotId, /^snp/)
+})
+
 it("keeps evidence, which its people bring to their machine; a link in it is refused", full, async () => {
   const folder = ".proliferate/.verification"
   assert.match(await shown({ run: `rm -rf ${folder}` }, { call: "verify" }), /holds no file/)

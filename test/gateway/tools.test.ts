@@ -35,6 +35,34 @@ const scene = Effect.fnUntraced(function* (files: ReadonlyArray<{ path: string; 
 })
 
 describe("a tool of a session", () => {
+  it.live("save_snapshot captures when no turn is open, once for its id, and goes on from there", () =>
+    Effect.gen(function* () {
+      const { gateway, session, open } = yield* scene([])
+      yield* open
+      const owner = gateway.owner.token
+      const agent = yield* gateway.sandboxToken(session.id)
+      const path = `/v1/sessions/${session.id}`
+      const shown = (isIt: (view: any) => boolean) =>
+        gateway
+          .must(owner, "GET", path)
+          .pipe(Effect.repeat({ until: isIt, schedule: Schedule.spaced(20) }), Effect.timeout("10 seconds"))
+      const before = yield* shown(({ status }) => status === "running")
+      const save = () => gateway.ask(agent, "POST", `${path}/tools/save_snapshot`, { toolCallId: "call-1", waitMs: 5_000 })
+      const { body } = yield* save()
+      assert.deepInclude(body, { status: "completed" })
+      assert.match(body.result.message, /captured when this turn has ended/)
+      assert.deepStrictEqual((yield* save()).body, body)
+      const after = yield* shown(({ status, snapshotId }) => status === "running" && snapshotId !== null)
+      assert.notStrictEqual(after.sandboxId, before.sandboxId)
+      const history = (yield* gateway.must(owner, "GET", `/v1/actors/session/${session.id}/history`)).rows
+      assert.strictEqual(history.filter(({ event }: any) => event.type === "capture").length, 1)
+      yield* gateway.must(owner, "POST", `${path}/stop`)
+      yield* shown(({ status }) => status === "stopped")
+      const late = yield* gateway.ask(agent, "POST", `${path}/tools/save_snapshot`, { toolCallId: "call-2" })
+      assert.strictEqual(late.status, 401)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("is run once for its id: duplicates join the run, later ones have what it had", () =>
     Effect.gen(function* () {
       const { gateway, looked, verify, evidence, open } = yield* scene([{ path: "log.txt", bytes: content.length }])

@@ -39,6 +39,37 @@ import {
   workspaceReady
 } from "../support/session.ts"
 
+describe("a snapshot that is asked for", () => {
+  const capture: Move = { type: "capture" }
+
+  it("is captured when the turn has ended, before the next prompt, and the session goes on from it", () => {
+    const asked = play(working(), capture, prompt("p2"))
+    assert.strictEqual(at(asked), at(working()))
+    const ended = play(asked, finished("p1"))
+    assert.strictEqual(at(ended), "migrating.capturing")
+    assert.deepStrictEqual(queueOf(ended), ["p2"])
+    const restored = play(ended, captured("snp_1"))
+    assert.strictEqual(at(restored), "restoring.booting")
+    const again = play(restored, ...boots("sbx_2"))
+    assert.strictEqual(turnOf(again), "p2")
+    assert.strictEqual(at(play(again, finished("p2"))), at(running()))
+  })
+
+  it("is captured at once where no turn is open, and once however often it is asked for", () => {
+    assert.strictEqual(at(play(running(), capture)), "migrating.capturing")
+    const twice = play(working(), capture, capture, finished("p1"), captured("snp_1"), ...boots("sbx_2"))
+    assert.strictEqual(at(twice), at(running()))
+  })
+
+  it("that fails is not tried again by itself", () => {
+    assert.strictEqual(at(play(running(), capture, captureFailed, ...revives)), at(running()))
+  })
+
+  it("is refused where nothing runs", () => {
+    refuses(begin(), capture)
+  })
+})
+
 describe("pausing", () => {
   it("cancels the open turn and captures when it has ended, or after 10 s", () => {
     const settling = play(working(), pause)

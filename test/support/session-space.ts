@@ -29,6 +29,7 @@ const requests: ReadonlyArray<SessionEvent> = [
   { type: "unarchive" },
   { type: "switch", model: "another" },
   { type: "pause", why: "manual" },
+  { type: "capture" },
   { type: "resume" },
   { type: "stop" }
 ]
@@ -99,6 +100,7 @@ const keyOf = ({ snapshot, context }: Played): string =>
     context.snapshotId !== null,
     context.linkLost,
     context.wanted,
+    context.captureAsked === true,
     context.archived,
     context.queue.length,
     context.questions.length

@@ -50,4 +50,13 @@ const verify = own(
   true
 )
 
-export const serverTools = (host: Host): ReadonlyArray<Tool> => [byServer(host, verify)]
+const saveSnapshot = own(
+  "save_snapshot",
+  "Keep the workspace",
+  "Keeps the workspace and your home as they are when this turn has ended, so that the session can go on from there whatever happens to its sandbox. The sandbox is made anew for it: processes end, files and this conversation stay.",
+  { message: text("What is worth keeping, for people", { maxLength: 500 }) },
+  [],
+  false
+)
+
+export const serverTools = (host: Host): ReadonlyArray<Tool> => [byServer(host, verify), byServer(host, saveSnapshot)]
