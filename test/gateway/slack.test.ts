@@ -1,6 +1,7 @@
 /** Calls that wait for a person, shown in Slack and decided there: Slack's wire on both sides, our gateway in between. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Access } from "../../actors/services/access.ts"
 import { startGateway } from "../support/gateway.ts"
 import { notebook } from "../support/notebook.ts"
 import { slackToken } from "../support/services/slack.ts"
@@ -226,6 +227,44 @@ describe("what is not to be decided", () => {
       yield* until(() => app.whispers.length === 2)
       for (const { text } of app.whispers) assert.match(text!, /of no call that can be decided here/)
       assert.deepStrictEqual([yield* status(first), yield* status(second)], ["pending", "pending"])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("two organisations on one team", () => {
+  it.live("each show their own calls, and a person decides in each as whom they are there", () =>
+    Effect.gen(function* () {
+      const { app, add, messageOf, link, click, status, until, gateway, owner } = yield* scene
+      const made = yield* gateway.must(owner, "POST", "/v1/organisations", {
+        name: "Second",
+        owner: { name: "Grace", email: "grace@example.org" }
+      })
+      const other: string = made.token.secret
+      const org: string = made.organisation.id
+      for (const [integration, token, settings] of [
+        ["notebook", "good-token", {}],
+        ["slack", slackToken, { approvals: approvalsChannel }]
+      ])
+        yield* gateway.must(other, "POST", "/v1/connections", { integration, secret: { kind: "token", token }, settings })
+      yield* gateway.configuration("second", other)
+      const session = yield* gateway.session({}, other)
+      const agent = yield* gateway.its(Access.use((access) => Effect.succeed(access.mintSandboxToken(org, session.id))))
+      const theirs = yield* gateway.must(agent, "POST", `/v1/sessions/${session.id}/calls`, {
+        ...{ integration: "notebook", action: "add_note", params: { page: "home", text: "theirs" } }
+      })
+      const own = yield* add("own")
+      const [message, another] = [yield* messageOf(own), yield* messageOf(theirs.id)]
+
+      yield* link(owner)
+      yield* click(another, "approve")
+      yield* until(() => app.whispers.length === 1)
+      assert.match(app.whispers[0]!.text!, /not linked to a user of this organisation/)
+      yield* link(other)
+      yield* click(another, "deny")
+      yield* until(() => JSON.stringify(another.blocks).includes("Denied by Grace"))
+      assert.strictEqual(yield* status(own), "pending")
+      yield* click(message, "deny")
+      yield* until(() => JSON.stringify(message.blocks).includes("Denied by Ada"))
     }).pipe(Effect.scoped)
   )
 })
