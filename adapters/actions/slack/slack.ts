@@ -18,8 +18,9 @@ export interface SlackOptions {
   readonly client: OAuthClient | null
 }
 
-/** What the actions need; the bot reads where it is a member. */
-const scopes = "chat:write,channels:read,groups:read,channels:history,groups:history,im:history,users:read,metadata.message:read"
+/** What the actions need, and the slash command; the bot reads where it is a member. */
+const scopes =
+  "chat:write,channels:read,groups:read,channels:history,groups:history,im:history,users:read,metadata.message:read,commands"
 
 /** The words of https://docs.slack.dev/reference/methods/chat.postMessage#errors and of the methods beside it. */
 const reasons: ReadonlyArray<readonly [RegExp, Reading]> = [
