@@ -187,7 +187,8 @@ export class Actions {
       const context = this.context(address)
       const status = this.place.status(address)!
       if (effects.length === 0) continue
-      assert(effects.length === 1, `G2: ${id} took effect ${effects.length} times`)
+      // A read changes nothing, and may be made again.
+      assert(effects.length === 1 || context.risk === "read", `G2: ${id} took effect ${effects.length} times`)
       assert(context.decidedBy !== null, `I2: ${id} took effect, and nobody decided`)
       if (context.risk === "danger") assert(context.decidedBy === "person" && context.grantId === null, `I1: ${id} took effect`)
       assert(
