@@ -91,6 +91,11 @@ describe.each(["opencode", "claude", "codex"])("%s", (agent) => {
     expect(body["model"]).toBe("scripted-1")
   })
 
+  it("is offered what the session may do, as tools of its own, and says so to its model", () => {
+    // Some name them in the conversation first, and give their schemas on demand.
+    expect(lastTold().text.includes("request_grant")).toBe(true)
+  })
+
   it("thinks with another model from its next turn on, and remembers", { timeout: waitMs }, async () => {
     await json("sessions", "model", sessionId, "scripted-2")
     const { code, stdout } = await turn(sessionId, "SCRIPT:hello Say hello.").ended
