@@ -126,7 +126,9 @@ const threadTo = (url: string) => {
   return (question: Question): Reply => {
     Atomics.store(flag, 0, 0)
     port1.postMessage(question)
-    if (Atomics.wait(flag, 0, 0, answerWithinMs) === "timed-out") throw new Error(`PostgreSQL did not answer: ${url}`)
+    // It may be woken for the answer before this one, which it had without waiting.
+    while (Atomics.load(flag, 0) === 0)
+      if (Atomics.wait(flag, 0, 0, answerWithinMs) === "timed-out") throw new Error(`PostgreSQL did not answer: ${url}`)
     const reply = receiveMessageOnPort(port1)!.message as Reply
     if (reply.broken !== undefined) throw new Error(reply.broken)
     return reply
