@@ -27,7 +27,14 @@ describe("a budget", () => {
         },
         { concurrency: 100 }
       )
-      assert.strictEqual(answers.filter(({ body }) => body.status === "completed").length, 10)
+      // Who was let run may still be at it on a busy machine; a call that waits for a person stays as it is.
+      const atWork = ["requested", "approved", "executing"]
+      const settled = yield* Effect.forEach(answers, ({ body }, n) => {
+        if (!atWork.includes(body.status)) return Effect.succeed(body.status as string)
+        const { token, path } = agents[n % agents.length]!
+        return Effect.map(gateway.ask(token, "GET", `${path}/${body.id}?wait=10000`), (answer) => answer.body.status as string)
+      })
+      assert.strictEqual(settled.filter((status) => status === "completed").length, 10)
       assert.strictEqual(integration.effects.length, 10)
       assert.isTrue(answers.every(({ status }) => [200, 202, 429].includes(status)))
       const [grant] = (yield* gateway.must(owner, "GET", "/v1/grants?ended=true")).grants
