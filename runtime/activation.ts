@@ -13,7 +13,17 @@ import { type Fold, foldOf } from "./fold.ts"
 import { report } from "./inspection.ts"
 import { Journal, type Stored, type Transition, type Verdict } from "./journal.ts"
 import { feedEventsOf, tell, tellAgain } from "./notices.ts"
-import { Absent, type Answer, type AskError, type Message, Moved, Quarantined, Refused, Unavailable } from "./router.ts"
+import {
+  Absent,
+  type Answer,
+  type AskError,
+  type Message,
+  Moved,
+  Quarantined,
+  Refused,
+  Unavailable,
+  unavailable
+} from "./router.ts"
 import { begin, type Decision, restore, staying, step } from "./step.ts"
 import { reasonOf, storable } from "./text.ts"
 import { type Delivery, type Memory, remembered, transitionOf } from "./transition.ts"
@@ -272,6 +282,3 @@ export class Activation<R> {
 
 const tooNew = ({ machineVersion }: Stored, version: number) =>
   `it is stored by version ${machineVersion} of its machine, and this server knows version ${version}; try again`
-
-const unavailable = ({ message }: { readonly message: string }) =>
-  new Unavailable({ reason: "journal", message: `the database does not answer (${message}); try again` })

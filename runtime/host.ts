@@ -2,7 +2,8 @@
  * One home in memory: the session's supervisor, its cells, and the standing work that their states want.
  *
  * Cells come first and are permanent, standing work is transient and depends on them: rest_for_one. A cell that crashes too
- * often is quarantined in the journal with the event that did it; standing work that does becomes a fact for its actor.
+ * often is quarantined in the journal with the event that did it, and says so from then on; standing work that does becomes a fact
+ * for its actor.
  */
 import { Clock, type Context, Effect, type Fiber, Schedule } from "effect"
 import type { AnyMachineSnapshot } from "xstate"
@@ -16,7 +17,7 @@ import { Inspector } from "./inspection.ts"
 import { Journal } from "./journal.ts"
 import { commitRetryMs } from "./limits.ts"
 import type { Deliver } from "./outbox.ts"
-import { Quarantined, Unavailable } from "./router.ts"
+import { Quarantined, Unavailable, unavailable } from "./router.ts"
 import type { Decision } from "./step.ts"
 import { Supervisor } from "./supervisor.ts"
 import { storable } from "./text.ts"
@@ -175,18 +176,21 @@ export class Host<R> {
     }
   }
 
+  /** Recorded first, then said. Who asks waits for it; while the journal does not answer, they are told to ask again. */
   #quarantine(cell: Cell<R>, reason: string): Effect.Effect<void> {
     // It may be what could not be stored.
     const event = storable(cell.current?.event ?? null)
     const name = nameOf(cell.address)
     return Effect.gen({ self: this }, function* () {
-      cell.close(new Quarantined({ reason }))
       for (const id of [...this.#supervisor.ids()]) if (id.startsWith(`${name}#`)) yield* this.#supervisor.stop(id)
       for (const id of this.#givenUp.keys()) if (id.startsWith(`${name}#`)) this.#givenUp.delete(id)
       const journal = yield* Journal
-      yield* journal
-        .quarantine(cell.address, { reason, event })
-        .pipe(Effect.retry({ while: () => true, schedule: Schedule.spaced(commitRetryMs) }), Effect.orDie)
+      yield* journal.quarantine(cell.address, { reason, event }).pipe(
+        Effect.tapError((error) => Effect.sync(() => cell.close(unavailable(error)))),
+        Effect.retry({ while: () => true, schedule: Schedule.spaced(commitRetryMs) }),
+        Effect.orDie
+      )
+      cell.close(new Quarantined({ reason }))
       // From here on the journal says so, until somebody releases it, here or elsewhere.
       if (this.#cells.get(name) === cell) this.#cells.delete(name)
       const inspect = yield* Inspector

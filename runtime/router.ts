@@ -53,7 +53,10 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
   message: Schema.String
 }) {}
 
-/** Set aside after crashing too often; an operator releases it. */
+export const unavailable = ({ message }: { readonly message: string }) =>
+  new Unavailable({ reason: "journal", message: `the database does not answer (${message}); try again` })
+
+/** Set aside after crashing too often, which is recorded; an operator releases it. */
 export class Quarantined extends Schema.TaggedError<Quarantined>()("Quarantined", { reason: Schema.String }) {}
 
 /** The message made the actor crash; it was not written. */

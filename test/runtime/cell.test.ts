@@ -1,6 +1,7 @@
 /** One actor in memory: the promises of runtime/cell.ts, seen by those who ask it. */
 import { Effect, Fiber } from "effect"
 import { assert, describe, it } from "vitest"
+import { nameOf } from "../../runtime/address.ts"
 import { commitRetryMs, commitTriesMax, mailboxMessagesMax, restartsMax } from "../../runtime/limits.ts"
 import { Router } from "../../runtime/router.ts"
 import { Place } from "../support/hosting.ts"
@@ -138,6 +139,36 @@ describe("a message that makes it crash", () => {
     assert.isTrue(next.run(Router.use((router) => router.release(lamp))))
     assert.isFalse(next.run(Router.use((router) => router.release(lamp))))
     assert.strictEqual(next.ask(lamp, { type: "say", text: "back" }).rev, 2)
+  })
+
+  it("is said to be set aside by those who find it recorded, and to be out of reach while that cannot be", () => {
+    const { place, host } = withLamp()
+    let [isDown, tookMs] = [false, 1_000]
+    place.disturb = (operation) =>
+      operation === "quarantine" ? Effect.delay(Effect.succeed(isDown ? "unavailable" : null), tookMs) : Effect.succeed(null)
+    const crashes = () => {
+      for (let crash = 0; crash <= restartsMax; crash++) host.refusal(host.asking(lamp, { type: "shatter" }))
+    }
+    const recorded = () => place.journal.actors.get(nameOf(lamp))?.quarantine ?? null
+    crashes()
+    const asked = host.fork(Effect.flip(host.asking(lamp, { type: "say", text: "hello" })))
+    place.advance(900)
+    assert.isNull(recorded())
+    assert.isUndefined(asked.pollUnsafe())
+    assert.strictEqual(host.run(Fiber.join(asked))._tag, "Quarantined")
+    assert.isNotNull(recorded())
+    host.run(Router.use((router) => router.release(lamp)))
+
+    isDown = true
+    crashes()
+    const refused = host.asking(lamp, { type: "say", text: "hello" })
+    assert.deepInclude(host.refusal(refused), { _tag: "Unavailable", reason: "journal" })
+    assert.deepInclude(host.refusal(refused), { _tag: "Unavailable", reason: "journal" })
+    assert.isNull(recorded())
+    isDown = false
+    tookMs = 0
+    place.until(() => recorded() !== null, "it is recorded")
+    assert.strictEqual(host.refusal(refused)._tag, "Quarantined")
   })
 
   it("harms no other actor of the home", () => {
