@@ -12,7 +12,6 @@ import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Console, Effect, Layer, Logger, Redacted, Stream } from "effect"
 import { Mail } from "../actors/mail.ts"
 import { ProxyRoutes } from "../actors/ports/proxy.ts"
-import { PullRequests } from "../actors/ports/pull-requests.ts"
 import { Sandboxes } from "../actors/ports/sandboxes.ts"
 import { sessionReconcilers } from "../actors/reconcilers.ts"
 import { Access } from "../actors/services/access.ts"
@@ -27,6 +26,7 @@ import { Sessions } from "../actors/services/sessions.ts"
 import { Uploads } from "../actors/services/uploads.ts"
 import { SessionWork } from "../actors/services/work.ts"
 import { Workspaces } from "../actors/services/workspaces.ts"
+import * as GithubPullRequests from "../adapters/actions/github/pull-requests.ts"
 import * as ActionProviders from "../adapters/actions/providers.ts"
 import * as AgentTable from "../adapters/agent/agents.ts"
 import * as ArchiveFiles from "../adapters/archive/files.ts"
@@ -133,9 +133,7 @@ const program = Effect.gen(function* () {
   )
   const operations = Operations.layer.pipe(Layer.provideMerge(Layer.mergeAll(Reconcile.layer(reconcilers), retention)))
   const relay = ModelRelay.layer({ tokensMax }).pipe(Layer.provide([access, models]))
-  // No host of pull requests is connected yet: who asks for one is told how to open it by hand.
-  const noHosts = Layer.succeed(PullRequests, PullRequests.of({ hostOf: () => null }))
-  const proposals = Proposals.layer.pipe(Layer.provide([noHosts, repositories]))
+  const proposals = Proposals.layer.pipe(Layer.provide([GithubPullRequests.layer(given.actions.github), repositories]))
   const services = Layer.mergeAll(
     access,
     relay,

@@ -25,6 +25,8 @@ import { Uploads } from "../../actors/services/uploads.ts"
 import { SessionWork } from "../../actors/services/work.ts"
 import { Workspaces } from "../../actors/services/workspaces.ts"
 import { sessionActor } from "../../actors/session.ts"
+import { type GithubOptions, githubProvider } from "../../adapters/actions/github/github.ts"
+import * as GithubPullRequests from "../../adapters/actions/github/pull-requests.ts"
 import * as ArchiveFiles from "../../adapters/archive/files.ts"
 import * as AttachmentFiles from "../../adapters/attachments/files.ts"
 import * as EvidenceFiles from "../../adapters/evidence/files.ts"
@@ -84,8 +86,10 @@ export interface GatewayTest {
   readonly disturb?: Disturb
   /** Which agents there are; on a host that has none installed and no model, if not given. */
   readonly agents?: ReturnType<typeof agentTable>
-  /** Who hosts pull requests of a repository; nobody, as in the product today, if not given. */
+  /** Who hosts pull requests of a repository; GitHub, where that is, or else nobody, if not given. */
   readonly hosts?: PullRequests["Service"]["hostOf"]
+  /** Where GitHub is; nowhere, if not given. */
+  readonly github?: GithubOptions
   /** The integration that there is beside Slack. */
   readonly integration?: Notebook
   /** Where Slack is; nowhere, if not given. */
@@ -106,7 +110,8 @@ const layerOf = (
     port = 0,
     transport,
     disturb,
-    hosts = () => null,
+    hosts,
+    github,
     agents = agentTable(),
     integration = notebook(),
     slack = noSlack,
@@ -119,7 +124,7 @@ const layerOf = (
     MemoryFeed.layer(),
     MemoryDirectory.layer(state),
     memoryActions(state, join(directory, "seals")),
-    providersOf(integration, slack)
+    providersOf(integration, slack, github === undefined ? [] : [githubProvider(github)])
   )
   const repositories = Repositories.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(directory, "credentials")), GitProbe.layer))
@@ -138,7 +143,11 @@ const layerOf = (
     Sessions.layer,
     SessionWork.layer,
     Proposals.layer.pipe(
-      Layer.provide(Layer.succeed(PullRequests, PullRequests.of({ hostOf: hosts }))),
+      Layer.provide(
+        github === undefined || hosts !== undefined
+          ? Layer.succeed(PullRequests, PullRequests.of({ hostOf: hosts ?? (() => null) }))
+          : GithubPullRequests.layer(github)
+      ),
       Layer.provide(repositories)
     ),
     Installations.layer,

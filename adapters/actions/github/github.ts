@@ -5,12 +5,10 @@
 import type { Octokit } from "@octokit/rest"
 import { Effect, Redacted } from "effect"
 import type { Account, Provider } from "../../../actors/ports/actions.ts"
-import type { Reading } from "../failure.ts"
-import { saidIn } from "../json.ts"
 import { askForm, makeOAuth, type OAuthClient } from "../oauth.ts"
 import { makeProvider, plainToken } from "../provider.ts"
-import type { Answer } from "../wire.ts"
 import { installationTokens } from "./app.ts"
+import { octokitAt, service } from "./client.ts"
 import { githubDangers } from "./dangers.ts"
 import { guide } from "./guide.ts"
 import { githubReads } from "./reads.ts"
@@ -23,24 +21,6 @@ export interface GithubOptions {
   readonly url: string
   readonly client: OAuthClient | null
 }
-
-/** Where GitHub does not say when: https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api */
-const pauseMs = 60_000
-
-/** GitHub asks for less by 403 as well as by 429, and says when in one of two headers. */
-export const readGithub = ({ status, headers, body }: Answer): Reading => {
-  const message = [saidIn(body, ["message"]), saidIn(body, ["errors"])].filter((words) => words !== undefined).join(": ")
-  const isSpent = headers.get("x-ratelimit-remaining") === "0"
-  const isLimited = status === 429 || (status === 403 && (isSpent || headers.has("retry-after") || /rate limit/i.test(message)))
-  if (!isLimited) return { message }
-  const resetAt = Number(headers.get("x-ratelimit-reset") ?? Number.NaN) * 1_000
-  const untilReset = isSpent && Number.isFinite(resetAt) ? Math.max(0, resetAt - Date.now()) : pauseMs
-  return { reason: "rate-limited", refused: true, message, ...(!headers.has("retry-after") && { retryAfterMs: untilReset }) }
-}
-
-const service = { integration: "github", displayName: "GitHub", read: readGithub }
-
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 const whoAmI = async (github: Octokit): Promise<Account> => {
   const { data, headers } = await github.rest.users.getAuthenticated()
@@ -73,10 +53,7 @@ export const githubProvider = ({ apiUrl, url, client }: GithubOptions): Provider
             scopes: "repo workflow"
           }),
     specs: [...githubReads, ...githubWrites, ...githubDangers],
-    client: async (token, fetch) => {
-      const { Octokit } = await import("@octokit/rest")
-      return new Octokit({ auth: token, baseUrl: apiUrl, userAgent: "proliferate", log: silent, request: { fetch } })
-    },
+    client: octokitAt(apiUrl),
     tokenOf: (secret) => (secret.kind === "app" ? tokens.of(secret) : Effect.succeed(plainToken(secret))),
     whoAmI: (github) =>
       whoAmI(github).catch((cause) => {

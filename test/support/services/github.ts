@@ -2,17 +2,12 @@
  * GitHub's REST API as https://docs.github.com/rest shows it: users, issues, comments, labels, pull requests, checks, workflow runs
  * and the logs behind a redirect, contents, references, releases, and tokens of an App's installation. One repository, acme/api.
  */
+import { type Answering, githubPulls, notFound, numbered, pageOf, user } from "./github-pulls.ts"
 import { isSigned, sha, stillRoutes } from "./github-still.ts"
 import type { Asked, Said } from "./service.ts"
 
 export const githubToken = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
 export const installationToken = "ghs_0123456789abcdefghijABCDEFGHIJ012345"
-
-const user = { login: "ada", id: 1, type: "User", site_admin: false }
-const notFound: Said = {
-  status: 404,
-  body: { message: "Not Found", documentation_url: "https://docs.github.com/rest", status: "404" }
-}
 
 export interface GithubWorld {
   readonly answer: (asked: Asked) => Said
@@ -32,7 +27,6 @@ export const github = ({
   const now = () => new Date().toISOString()
   const issues: Array<Record<string, any>> = []
   const comments: Array<Record<string, any>> = []
-  const pulls: Array<Record<string, any>> = []
   const releases: Array<Record<string, any>> = []
   const branches = new Set(["main", "fix-pages"])
   const run = {
@@ -69,44 +63,15 @@ export const github = ({
     issues.unshift(issue)
     return issue
   }
-  const addPull = (fields: Record<string, any>) => {
-    const number = issues.length + pulls.length + 7
-    const pull = {
-      id: number,
-      number,
-      state: "open",
-      html_url: `https://github.com/acme/api/pull/${number}`,
-      user,
-      draft: false,
-      merged: false,
-      mergeable: true,
-      mergeable_state: "clean",
-      merge_commit_sha: null,
-      requested_reviewers: [],
-      created_at: now(),
-      updated_at: now(),
-      ...fields,
-      head: { ref: fields["head"], sha, label: `acme:${fields["head"]}` },
-      base: { ref: fields["base"], sha }
-    }
-    pulls.unshift(pull)
-    return pull
-  }
-  addIssue({ title: "The first", body: "It is broken." })
-  const pageOf = (list: ReadonlyArray<unknown>, query: URLSearchParams) => {
-    const size = Number(query.get("per_page") ?? 30)
-    const page = Number(query.get("page") ?? 1)
-    return list.slice((page - 1) * size, page * size)
-  }
-  const numbered = (list: ReadonlyArray<Record<string, any>>, number: string | undefined) =>
-    list.find((one) => String(one["number"]) === number)
   const done = (said: Said): Said => {
     effects += 1
     return said
   }
 
-  type Answer = (given: { readonly at: ReadonlyArray<string>; readonly query: URLSearchParams; readonly body: any }) => Said
-  const routes: ReadonlyArray<readonly [string, RegExp, Answer]> = [
+  const { pulls, routes: pullRoutes } = githubPulls(() => issues.length, done)
+  addIssue({ title: "The first", body: "It is broken." })
+
+  const routes: ReadonlyArray<Answering> = [
     ...stillRoutes,
     ["GET", /^\/user$/, () => ({ headers: { "x-oauth-scopes": "repo, workflow" }, body: user })],
     ["GET", /^\/issues$/, ({ query }) => ({ body: pageOf(issues, query) })],
@@ -156,66 +121,7 @@ export const github = ({
         return done({ body: found["labels"] })
       }
     ],
-    [
-      "GET",
-      /^\/pulls$/,
-      ({ query }) => ({
-        body: pageOf(
-          pulls.filter(({ head }) => query.get("head") === null || head.label === query.get("head")),
-          query
-        )
-      })
-    ],
-    [
-      "POST",
-      /^\/pulls$/,
-      ({ body }) => {
-        if (pulls.some(({ head }) => head.ref === body.head))
-          return {
-            status: 422,
-            body: { message: "Validation Failed", errors: [{ message: "A pull request already exists for acme:fix-pages." }] }
-          }
-        return done({ status: 201, body: addPull(body) })
-      }
-    ],
-    [
-      "GET",
-      /^\/pulls\/(\d+)$/,
-      ({ at }) => {
-        const found = numbered(pulls, at[1])
-        return found === undefined ? notFound : { body: found }
-      }
-    ],
-    [
-      "PATCH",
-      /^\/pulls\/(\d+)$/,
-      ({ at, body }) => {
-        const found = numbered(pulls, at[1])
-        return found === undefined ? notFound : done({ body: Object.assign(found, body) })
-      }
-    ],
-    [
-      "PUT",
-      /^\/pulls\/(\d+)\/merge$/,
-      ({ at, body }) => {
-        const found = numbered(pulls, at[1])
-        if (found === undefined) return notFound
-        if (body.sha !== sha)
-          return { status: 409, body: { message: "Head branch was modified. Review and try the merge again." } }
-        Object.assign(found, { merged: true, state: "closed", merge_commit_sha: sha })
-        return done({ body: { sha, merged: true, message: "Pull Request successfully merged" } })
-      }
-    ],
-    [
-      "POST",
-      /^\/pulls\/(\d+)\/requested_reviewers$/,
-      ({ at, body }) => {
-        const found = numbered(pulls, at[1])
-        if (found === undefined) return notFound
-        found["requested_reviewers"] = body.reviewers.map((login: string) => ({ login, id: 2 }))
-        return done({ status: 201, body: found })
-      }
-    ],
+    ...pullRoutes,
     ["GET", /^\/actions\/runs$/, () => ({ body: { total_count: 1, workflow_runs: [run] } })],
     ["GET", /^\/actions\/runs\/\d+$/, () => ({ body: run })],
     [

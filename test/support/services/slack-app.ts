@@ -5,7 +5,7 @@
  */
 import { createHmac } from "node:crypto"
 import { Effect, Layer, Redacted } from "effect"
-import { Providers } from "../../../actors/ports/actions.ts"
+import { type Provider, Providers } from "../../../actors/ports/actions.ts"
 import type { SlackChatOptions } from "../../../adapters/actions/slack/chat.ts"
 import { type SlackOptions, slackProvider } from "../../../adapters/actions/slack/slack.ts"
 import type { Notebook } from "../notebook.ts"
@@ -18,8 +18,8 @@ export const signingSecret = "8f742231b10e8888abcd99yyyzzz85a5"
 export const approvalsChannel = "C0APPROVALS"
 
 /** Slack beside what else there is. */
-export const providersOf = ({ provider }: Notebook, options: SlackPlace) => {
-  const all = [provider, slackProvider(options)]
+export const providersOf = ({ provider }: Notebook, options: SlackPlace, others: ReadonlyArray<Provider>) => {
+  const all = [provider, slackProvider(options), ...others]
   return Layer.succeed(
     Providers,
     Providers.of({
