@@ -1,11 +1,11 @@
 /**
- * Runs the suites that vitest collects and ends with `N passed, N failed, N skipped`, from vitest's own counts; each skipped test
- * is listed with its reason. Arguments go to vitest. Exit code: vitest's, or 1 when nothing ran.
+ * Runs the suites that vitest collects and ends with `N passed, N failed, N skipped`, from vitest's own counts; before it each test
+ * that failed is named, and each that was skipped, with its reason. Arguments go to vitest. Exit code: vitest's, or 1 when nothing ran.
  */
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 
 interface Report {
   readonly numPassedTests: number
@@ -51,9 +51,11 @@ const broken =
     ({ status: outcome, assertionResults }) => outcome === "failed" && assertionResults.every((test) => test.status !== "failed")
   ) ?? []
 const failed = (report?.numFailedTests ?? 0) + broken.length
-for (const { name } of broken) console.log(`failed as a whole: ${name}`)
-for (const { assertionResults } of report?.testResults ?? [])
-  for (const { fullName, status: outcome } of assertionResults)
+for (const { name } of broken) console.log(`failed: ${relative(root, name)}, as a whole`)
+for (const { name, assertionResults } of report?.testResults ?? [])
+  for (const { fullName, status: outcome } of assertionResults) {
+    if (outcome === "failed") console.log(`failed: ${relative(root, name)}, ${fullName}`)
     if (outcome === "skipped" || outcome === "pending") console.log(`skipped: ${fullName}`)
+  }
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
 process.exit(status !== 0 || passed === 0 || failed > 0 ? status || 1 : 0)
