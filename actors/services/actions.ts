@@ -19,6 +19,7 @@ import { Calls } from "../ports/calls.ts"
 import { ConnectionRecords } from "../ports/connections.ts"
 import { Directory, type DirectoryError } from "../ports/directory.ts"
 import type { Pass } from "./access.ts"
+import { isAttended } from "./attendance.ts"
 import { type CallView, callViewOf, isSettled, madeAtMs } from "./call-view.ts"
 import { connectText } from "./credentials.ts"
 import { decode } from "./decode.ts"
@@ -223,7 +224,7 @@ export class Actions extends Context.Service<
               risk: action.risk,
               params: displayed(params).value,
               argumentsHash: hashOfValue(params),
-              attended: context?.attended ?? false
+              attended: yield* isAttended(coordination, directory, org, session.id)
             })
             yield* sealed.put(org, id, params)
             yield* router.ask(callAddress(org, session.id, id), { id: "create", event, by: null })

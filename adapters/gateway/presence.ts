@@ -3,7 +3,8 @@
  * many come at once. Each server says for itself who watches there, again every 10 s; of one that died it is forgotten after 30.
  * Watching wakes no session: this knows sockets and nothing else.
  */
-import { Effect, Schedule, Schema } from "effect"
+import { Effect, Schedule } from "effect"
+import { encodeWatchers, watchersOf, watchersRoom } from "../../actors/watchers.ts"
 import { newId } from "../../runtime/address.ts"
 import { Coordination } from "../../runtime/coordination.ts"
 import { encode } from "./frames.ts"
@@ -24,9 +25,6 @@ interface Room {
   told: string
 }
 
-const Counts = Schema.Record(Schema.String, Schema.Int)
-const decodeCounts = Schema.decodeUnknownOption(Schema.fromJsonString(Counts))
-
 const countsOf = ({ watchers }: Room): Record<string, number> => {
   const sockets: Record<string, number> = {}
   for (const { user } of watchers) if (user !== null) sockets[user] = (sockets[user] ?? 0) + 1
@@ -42,7 +40,6 @@ export const makePresence = Effect.fnUntraced(function* (fork: (effect: Effect.E
   const coordination = yield* Coordination
   const server = yield* newId("srv")
   const rooms = new Map<string, Room>()
-  const nameOf = (session: string) => `watchers/${session}`
 
   /** Sessions that the others know to be watched here. */
   const known = new Set<string>()
@@ -51,12 +48,12 @@ export const makePresence = Effect.fnUntraced(function* (fork: (effect: Effect.E
     Effect.suspend(() => {
       // The room of now: the one that was left empty may have been entered anew.
       const room = rooms.get(session)
-      if (room === undefined) return known.delete(session) ? coordination.leave(nameOf(session), server) : Effect.void
+      if (room === undefined) return known.delete(session) ? coordination.leave(watchersRoom(session), server) : Effect.void
       known.add(session)
-      return coordination.enter(nameOf(session), { who: server, says: JSON.stringify(countsOf(room)) }, watchersForMs)
+      return coordination.enter(watchersRoom(session), { who: server, says: encodeWatchers(countsOf(room)) }, watchersForMs)
     })
   yield* Effect.addFinalizer(() =>
-    Effect.forEach([...known], (session) => coordination.leave(nameOf(session), server), { concurrency: 16, discard: true })
+    Effect.forEach([...known], (session) => coordination.leave(watchersRoom(session), server), { concurrency: 16, discard: true })
   )
 
   const tell = Effect.fnUntraced(function* (session: string, room: Room) {
@@ -73,12 +70,9 @@ export const makePresence = Effect.fnUntraced(function* (fork: (effect: Effect.E
       for (const [user, n] of Object.entries(counts)) sockets.set(user, (sockets.get(user) ?? 0) + n)
     }
     // Of this server what is so now, not what it said.
-    const others = (yield* coordination.present(nameOf(session))).filter(({ who }) => who !== server)
+    const others = (yield* watchersOf(coordination, session)).filter((other) => other.server !== server)
     count(countsOf(room))
-    for (const { says } of others) {
-      const counts = decodeCounts(says)
-      if (counts._tag === "Some") count(counts.value)
-    }
+    for (const { watchers } of others) count(watchers)
     const watchers = [...sockets].map(([user, n]) => ({ user, sockets: n }))
     const list = JSON.stringify(watchers)
     if (!isNews && list === room.told) return
@@ -104,12 +98,12 @@ export const makePresence = Effect.fnUntraced(function* (fork: (effect: Effect.E
     if (room !== undefined) announce(session, room, false)
   })
 
-  // A server that was flushed has it again, and one that died is noticed.
+  // A server that was flushed has it again, and one that died is noticed. Alone, it is said for whoever asks in this process.
   const again = Effect.gen(function* () {
     for (const session of [...rooms.keys()]) yield* publish(session)
-    yield* announceAll
+    if (coordination.isShared) yield* announceAll
   })
-  if (coordination.isShared) yield* Effect.forkScoped(Effect.repeat(Effect.delay(again, watchersAgainMs), Schedule.forever))
+  yield* Effect.forkScoped(Effect.repeat(Effect.delay(again, watchersAgainMs), Schedule.forever))
 
   return {
     join: (session, watcher) => {

@@ -35,7 +35,7 @@ export const ApprovalRequest = Schema.Union([
     /** For people. */
     params: Shown,
     argumentsHash: Hash,
-    /** Somebody who may decide watches, or has started the session. */
+    /** Somebody who may decide watched the session as it was asked for. */
     attended: Schema.Boolean
   }),
   Schema.Struct({
