@@ -13,6 +13,7 @@ import { connectors } from "../actors/services/connectors.ts"
 import { CredentialsOf } from "../actors/services/credentials.ts"
 import { EvidenceOf } from "../actors/services/evidence.ts"
 import { GrantsOf } from "../actors/services/grants.ts"
+import { Inbox } from "../actors/services/inbox.ts"
 import { ShownCalls } from "../actors/services/notices.ts"
 import { Policies } from "../actors/services/policies.ts"
 import { Rehearsals } from "../actors/services/rehearsal.ts"
@@ -54,6 +55,7 @@ export const actionServices = Layer.mergeAll(
   ConnectorBook.layer,
   EvidenceOf.layer,
   GrantsOf.layer,
+  Inbox.layer,
   Policies.layer,
   Rehearsals.layer,
   SessionTools.layer

@@ -10,6 +10,7 @@
 import { join, resolve } from "node:path"
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Console, Effect, Layer, Logger, Redacted, Stream } from "effect"
+import { CallNews } from "../actors/call-news.ts"
 import { Mail } from "../actors/mail.ts"
 import { ProxyRoutes } from "../actors/ports/proxy.ts"
 import { Sandboxes } from "../actors/ports/sandboxes.ts"
@@ -122,7 +123,7 @@ const program = Effect.gen(function* () {
     Layer.provideMerge(router),
     Layer.provideMerge(actionHands),
     Layer.provideMerge(ActionProviders.layer(given.actions)),
-    Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds)),
+    Layer.provideMerge(Layer.mergeAll(Committer.layer, CallNews.layer.pipe(Layer.provide(localFeeds)))),
     Layer.provideMerge(coordinated),
     Layer.provideMerge(hands)
   )

@@ -27,7 +27,7 @@ export interface Entry {
 }
 
 /** What words are about. */
-export type Topic = "feed" | "watchers"
+export type Topic = "feed" | "watchers" | "calls"
 /** Called synchronously; must not throw. */
 export type Hear = (word: string | null) => void
 

@@ -15,9 +15,10 @@ import { Directory, type DirectoryError } from "../ports/directory.ts"
 import { Rules } from "../ports/rules.ts"
 import { type Pass, userOf } from "./access.ts"
 import { callAddress } from "./actions.ts"
-import { type CallView, callViewOf, madeAtMs } from "./call-view.ts"
+import { callViewOf, madeAtMs } from "./call-view.ts"
 import { decode } from "./decode.ts"
 import { ServiceError } from "./error.ts"
+import { type InboxRow, titled, waitingStatuses } from "./inbox-row.ts"
 
 const Words = Schema.String.check(Schema.isMaxLength(500))
 export const Approval = Schema.Struct({
@@ -38,11 +39,6 @@ export const Approval = Schema.Struct({
 })
 export const Denial = Schema.Struct({ reason: Words })
 export const Settlement = Schema.Struct({ as: Schema.Literals(["completed", "failed"]), note: Words })
-
-/** In a page of calls, the session is called by its title. */
-export interface InboxRow extends CallView {
-  readonly sessionTitle: string
-}
 
 type Failure = ServiceError | DirectoryError | AskError
 const fail = (reason: ServiceError["reason"], message: string) => Effect.fail(new ServiceError({ reason, message }))
@@ -92,13 +88,6 @@ export class Approvals extends Context.Service<
       const rules = yield* Rules
       const sealed = yield* SealedArguments
 
-      const titled = Effect.fnUntraced(function* (org: string, views: ReadonlyArray<CallView>) {
-        const ids = [...new Set(views.map(({ sessionId }) => sessionId))]
-        const sessions = yield* Effect.forEach(ids, (id) => directory.session(org, id), { concurrency: 16 })
-        const titles = new Map(sessions.flatMap((session) => (session === null ? [] : [[session.id, session.title] as const])))
-        return views.map((view): InboxRow => ({ ...view, sessionTitle: titles.get(view.sessionId) ?? "" }))
-      })
-
       const lookAt = Effect.fnUntraced(function* ({ organisation: org }: Pass, id: string) {
         const sessionId = yield* calls.sessionOf(org, id)
         const absent = fail(
@@ -114,7 +103,7 @@ export class Approvals extends Context.Service<
 
       const shown = Effect.fnUntraced(function* (pass: Pass, id: string) {
         const { view } = yield* lookAt(pass, id)
-        const [row] = yield* titled(pass.organisation, [callViewOf({ ...view, createdAtMs: madeAtMs(id) })])
+        const [row] = yield* titled(directory, pass.organisation, [callViewOf({ ...view, createdAtMs: madeAtMs(id) })])
         return row!
       })
 
@@ -204,8 +193,8 @@ export class Approvals extends Context.Service<
       return Approvals.of({
         inbox: (pass, query) =>
           calls
-            .list(pass.organisation, { ...query, statuses: query.statuses ?? ["pending", "outcomeUnknown"] })
-            .pipe(Effect.flatMap((rows) => titled(pass.organisation, rows.map(callViewOf)))),
+            .list(pass.organisation, { ...query, statuses: query.statuses ?? waitingStatuses })
+            .pipe(Effect.flatMap((rows) => titled(directory, pass.organisation, rows.map(callViewOf)))),
         show: (pass, id) => shown(pass, id),
         draft: (pass, id) => Effect.map(draftOf(pass, id), ({ draft }) => draft),
 

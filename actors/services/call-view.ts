@@ -10,6 +10,8 @@ export const isSettled = (status: string): boolean => settled.has(status)
 export interface CallView {
   readonly id: string
   readonly sessionId: string
+  /** Grows with every change of it: of two sights of it the one with the higher is the newer. */
+  readonly rev: number
   readonly status: string
   readonly integration: string
   readonly action: string
@@ -31,6 +33,7 @@ export interface CallView {
 }
 
 interface Stored {
+  readonly rev: number
   readonly status: string
   readonly context: Readonly<Record<string, unknown>>
   readonly createdAtMs: number
@@ -42,13 +45,14 @@ const digits = "0123456789abcdefghjkmnpqrstvwxyz"
 export const madeAtMs = (id: string): number =>
   [...id.slice(id.indexOf("_") + 1, id.indexOf("_") + 11)].reduce((ms, digit) => ms * 32 + digits.indexOf(digit), 0)
 
-export const callViewOf = ({ status, context, createdAtMs, updatedAtMs }: Stored): CallView => {
+export const callViewOf = ({ rev, status, context, createdAtMs, updatedAtMs }: Stored): CallView => {
   const call = context as unknown as ApprovalContext
   const { approvalId, sessionId, integration, action, risk, params, path, decidedBy, by, grantId, result, reason, message } = call
   return {
     ...{
       id: approvalId,
       sessionId,
+      rev,
       status,
       integration,
       action,

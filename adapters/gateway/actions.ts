@@ -10,7 +10,7 @@ import { Previewed, Rehearsals } from "../../actors/services/rehearsal.ts"
 import { SessionTools, ToolCall } from "../../actors/services/session-tools.ts"
 import { toolsOf } from "../../actors/services/tools.ts"
 import { Id } from "../../actors/services/words.ts"
-import { accepted, created, nothing, ok, on, type Reply, type Route, whole, YesOrNo } from "./endpoint.ts"
+import { accepted, created, nothing, ok, on, type Reply, type Route, webSocketOnly, whole, YesOrNo } from "./endpoint.ts"
 
 const settled = new Set(["completed", "failed", "denied", "expired", "revoked"])
 /** 202: it is under way, ask again with a wait. */
@@ -97,6 +97,7 @@ export const actionRoutes: ReadonlyArray<Route> = [
       EvidenceOf.use((all) => all.piece(pass, params["key"]!, Number(params["file"]), offset)).pipe(Effect.map(ok))
   }),
 
+  on("GET", "/v1/inbox/stream", { verb: "approvals.read", run: () => webSocketOnly }),
   on("GET", "/v1/approvals", {
     verb: "approvals.read",
     query: Inbox,

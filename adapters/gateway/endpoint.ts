@@ -1,5 +1,5 @@
 /** How a route is written down, and the answers that routes have in common. */
-import { type Effect, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import type { Access, Pass, Verb } from "../../actors/services/access.ts"
 import type { Actions } from "../../actors/services/actions.ts"
 import type { Approvals } from "../../actors/services/approvals.ts"
@@ -22,7 +22,7 @@ import type { SessionTools } from "../../actors/services/session-tools.ts"
 import type { Sessions } from "../../actors/services/sessions.ts"
 import type { Uploads } from "../../actors/services/uploads.ts"
 import type { SessionWork } from "../../actors/services/work.ts"
-import type { Failure } from "./problem.ts"
+import { type Failure, HttpError } from "./problem.ts"
 
 export type Services =
   | Access
@@ -94,3 +94,7 @@ export const nothing: Reply = { status: 204, body: undefined }
 export const whole = (minimum: number, maximum: number) =>
   Schema.optionalKey(Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })))
 export const YesOrNo = Schema.Literals(["true", "false"])
+
+export const webSocketOnly = Effect.fail(
+  new HttpError({ status: 426, message: "this is a WebSocket: ask for an upgrade", headers: { upgrade: "websocket" } })
+)

@@ -3,12 +3,13 @@
  * one message that follow each other become one frame: it carries the last seq, `from` the first, and the whole of the text.
  */
 import type { StoredFeedEvent } from "../../runtime/feed.ts"
+import type { InboxFrame } from "./inbox-protocol.ts"
 import type { ServerFrame } from "./protocol.ts"
 
 /** Deltas are merged up to this; a client shows it at once either way. */
 const mergedCharactersMax = 64 * 1024
 
-export const encode = (frame: ServerFrame): Uint8Array => Buffer.from(JSON.stringify(frame))
+export const encode = (frame: ServerFrame | InboxFrame): Uint8Array => Buffer.from(JSON.stringify(frame))
 
 export interface Span extends StoredFeedEvent {
   /** First seq of those that were merged into it. */

@@ -14,8 +14,7 @@ import { FurtherPrompt, NewSession, Renamed, Sessions, Switched } from "../../ac
 import { Piece, Uploads } from "../../actors/services/uploads.ts"
 import { Id } from "../../actors/services/words.ts"
 import { SessionWork, WorkOf } from "../../actors/services/work.ts"
-import { accepted, created, nothing, ok, on, type Route, whole, YesOrNo } from "./endpoint.ts"
-import { HttpError } from "./problem.ts"
+import { accepted, created, nothing, ok, on, type Route, webSocketOnly, whole, YesOrNo } from "./endpoint.ts"
 
 const After = Schema.Struct({ after: whole(0, Number.MAX_SAFE_INTEGER), limit: whole(1, 1000) })
 const Listed = Schema.Struct({
@@ -209,10 +208,7 @@ export const routes: ReadonlyArray<Route> = [
   }),
   on("GET", "/v1/sessions/:id/stream", {
     verb: "session.read",
-    run: () =>
-      Effect.fail(
-        new HttpError({ status: 426, message: "this is a WebSocket: ask for an upgrade", headers: { upgrade: "websocket" } })
-      )
+    run: () => webSocketOnly
   }),
 
   on("GET", "/v1/actors/:kind/:id", {

@@ -5,6 +5,7 @@
 import { Effect, Latch } from "effect"
 import { type Cut, cut } from "./cut.ts"
 import { encode } from "./frames.ts"
+import type { InboxFrame } from "./inbox-protocol.ts"
 import { pendingBytesMax, type ServerFrame } from "./protocol.ts"
 import type { Wire } from "./transport.ts"
 
@@ -21,7 +22,7 @@ const tooSlow = cut(
 export interface Sender {
   readonly isBehind: () => boolean
   /** At once, however much waits: what is told so is small and rare. */
-  readonly tell: (frame: ServerFrame) => Effect.Effect<void, Cut>
+  readonly tell: (frame: ServerFrame | InboxFrame) => Effect.Effect<void, Cut>
   /** In order, as room is made. */
   readonly sendAll: (frames: ReadonlyArray<Uint8Array>) => Effect.Effect<void, Cut>
   /** Of these, from `first` on, what can be sent without waiting: how many; none for a client that is behind. */

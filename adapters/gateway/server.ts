@@ -6,7 +6,8 @@
  */
 import { setTimeout as real } from "node:timers/promises"
 import { Clock, Context, Effect, FiberSet, Layer } from "effect"
-import { Access } from "../../actors/services/access.ts"
+import { Access, type Pass, type Verb } from "../../actors/services/access.ts"
+import { Inbox } from "../../actors/services/inbox.ts"
 import { Sessions } from "../../actors/services/sessions.ts"
 import { Coordination } from "../../runtime/coordination.ts"
 import { Feeds } from "../../runtime/feeds.ts"
@@ -14,10 +15,11 @@ import { admitting } from "./door.ts"
 import { nextOf } from "./follow.ts"
 import { Api, decoded, refuse, tokenFrom } from "./http.ts"
 import { makeInStep } from "./in-step.ts"
+import { converseInbox } from "./inbox-socket.ts"
 import { overNode } from "./over-node.ts"
 import { overUws } from "./over-uws.ts"
 import { makePresence } from "./presence.ts"
-import { HttpError, refusalOf } from "./problem.ts"
+import { type Failure, HttpError, refusalOf } from "./problem.ts"
 import { converse } from "./socket.ts"
 import type { Door, Ear, GatewayError, Head, Transport, Wire } from "./transport.ts"
 import { loadUws } from "./uws.ts"
@@ -78,7 +80,7 @@ export class Gateway extends Context.Service<
     host,
     port,
     transport = available()
-  }: GatewayOptions): Layer.Layer<Gateway, GatewayError, Api | Access | Sessions | Feeds | Coordination> =>
+  }: GatewayOptions): Layer.Layer<Gateway, GatewayError, Api | Access | Inbox | Sessions | Feeds | Coordination> =>
     Layer.effect(
       Gateway,
       Effect.gen(function* () {
@@ -88,7 +90,7 @@ export class Gateway extends Context.Service<
         const [presence, coordination] = [yield* makePresence(fork), yield* Coordination]
         const [sessions, feeds, clock] = [yield* Sessions, yield* Feeds, yield* Clock.Clock]
         const inStep = makeInStep(nextOf(feeds), fork)
-        const around = { access, sessions, feeds, presence, inStep, coordination, clock, fork }
+        const around = { access, inbox: yield* Inbox, sessions, feeds, presence, inStep, coordination, clock, fork }
         const wires = new Set<Wire>()
         let inFlight = 0
 
@@ -121,20 +123,28 @@ export class Gateway extends Context.Service<
             )
           })
 
-        const admit = (head: Head): Door | null => {
-          const sessionId = streamPath.exec(decoded(head.path))?.[1]
-          if (sessionId === undefined) return null
-          const token = tokenOf(head)
-          const check = access.check(token, "session.read", sessionId)
-          return {
-            open: (wire) => {
-              const mayEnter = wires.size >= socketsMax ? Effect.fail(full) : check
-              return entered(
-                wire,
-                admitting(wire, mayEnter, (pass) => converse({ pass, token }, around, wire), fork)
-              )
-            }
+        const doorOf = <V extends Verb>(
+          check: Effect.Effect<Pass<V>, Failure>,
+          enter: (pass: Pass<V>, wire: Wire) => Ear
+        ): Door => ({
+          open: (wire) => {
+            const mayEnter = wires.size >= socketsMax ? Effect.fail(full) : check
+            return entered(
+              wire,
+              admitting(wire, mayEnter, (pass) => enter(pass, wire), fork)
+            )
           }
+        })
+
+        const admit = (head: Head): Door | null => {
+          const path = decoded(head.path)
+          const token = tokenOf(head)
+          if (path === "/v1/inbox/stream")
+            return doorOf(access.check(token, "approvals.read"), (pass, wire) => converseInbox({ pass, token }, around, wire))
+          const sessionId = streamPath.exec(path)?.[1]
+          return sessionId === undefined
+            ? null
+            : doorOf(access.check(token, "session.read", sessionId), (pass, wire) => converse({ pass, token }, around, wire))
         }
 
         const listening = yield* transport.listen(host, port, { request, admit, fork })

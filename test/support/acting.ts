@@ -1,12 +1,17 @@
 /** A session whose agent acts on a service, on a gateway, and the people who decide about it. */
 import { Effect } from "effect"
-import { type Started, startGateway } from "./gateway.ts"
+import { type GatewayTest, type Started, startGateway } from "./gateway.ts"
 import { notebook } from "./notebook.ts"
 
 /** A session whose agent may ask, on a gateway where the notebook is connected. */
-export const scene = Effect.fnUntraced(function* (options: { readonly connected?: boolean } = {}) {
+export const scene = Effect.fnUntraced(function* (
+  options: { readonly connected?: boolean; readonly coordination?: GatewayTest["coordination"] } = {}
+) {
   const integration = notebook()
-  const gateway: Started = yield* startGateway({ integration })
+  const gateway: Started = yield* startGateway({
+    integration,
+    ...(options.coordination && { coordination: options.coordination })
+  })
   const owner = gateway.owner.token
   const session = yield* gateway.session()
   const agent = yield* gateway.sandboxToken(session.id)

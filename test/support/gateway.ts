@@ -8,6 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Layer, Redacted } from "effect"
 import { approvalActor } from "../../actors/approval.ts"
+import { CallNews } from "../../actors/call-news.ts"
 import { Mail } from "../../actors/mail.ts"
 import { Directory, type Role } from "../../actors/ports/directory.ts"
 import { PullRequests } from "../../actors/ports/pull-requests.ts"
@@ -45,6 +46,7 @@ import * as CredentialFiles from "../../adapters/secrets/file.ts"
 import { actionHands, actionServices, chatApprovals } from "../../cli/actions.ts"
 import type { ActorHands } from "../../cli/cluster.ts"
 import { Committer } from "../../runtime/committer.ts"
+import type { Coordination } from "../../runtime/coordination.ts"
 import type { FeedEvent } from "../../runtime/feed.ts"
 import { Feeds } from "../../runtime/feeds.ts"
 import * as LocalCoordination from "../../runtime/local-coordination.ts"
@@ -88,6 +90,8 @@ export interface GatewayTest {
   readonly agents?: ReturnType<typeof agentTable>
   /** Who hosts pull requests of a repository; GitHub, where that is, or else nobody, if not given. */
   readonly hosts?: PullRequests["Service"]["hostOf"]
+  /** What it shares with other servers; nothing, if not given. */
+  readonly coordination?: Layer.Layer<Coordination>
   /** Where GitHub is; nowhere, if not given. */
   readonly github?: GithubOptions
   /** The integration that there is beside Slack. */
@@ -112,6 +116,7 @@ const layerOf = (
     disturb,
     hosts,
     github,
+    coordination = LocalCoordination.layer,
     agents = agentTable(),
     integration = notebook(),
     slack = noSlack,
@@ -164,7 +169,9 @@ const layerOf = (
     Layer.provideMerge(Mail.bound),
     Layer.provideMerge(localRouter<ActorHands>([sessionActor, approvalActor])),
     Layer.provideMerge(actionHands),
-    Layer.provideMerge(Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(LocalCoordination.layer))),
+    Layer.provideMerge(
+      Layer.mergeAll(Committer.layer, CallNews.layer.pipe(Layer.provide(localFeeds))).pipe(Layer.provideMerge(coordination))
+    ),
     Layer.provideMerge(
       Layer.mergeAll(
         Workspaces.layer,

@@ -43,16 +43,19 @@ const within = <A>(what: string, promise: Promise<A>, state: () => unknown): Eff
       })
   )
 
-/** Opens a socket, and closes it at the end of the test's scope. */
-export const open = (
+/** Opens a session's socket, and closes it at the end of the test's scope. */
+export const open = (url: string, sessionId: string, token: string | null, opening: Opening = {}) =>
+  openAt(url, `/v1/sessions/${sessionId}/stream`, token, opening)
+
+export const openAt = (
   url: string,
-  sessionId: string,
+  path: string,
   token: string | null,
   { headers, protocols, cursor, autoPong = true }: Opening = {}
 ) =>
   Effect.acquireRelease(
     Effect.sync((): Client => {
-      const raw = new WebSocket(`${url.replace(/^http/, "ws")}/v1/sessions/${sessionId}/stream`, [...(protocols ?? [])], {
+      const raw = new WebSocket(`${url.replace(/^http/, "ws")}${path}`, [...(protocols ?? [])], {
         autoPong,
         headers: { ...(token !== null && { authorization: `Bearer ${token}` }), ...headers }
       })
@@ -119,6 +122,13 @@ export const follow = Effect.fnUntraced(function* (
   cursor: Opening["cursor"] = null
 ) {
   const client = yield* open(url, sessionId, token, { cursor })
+  yield* client.until("live", ({ type }) => type === "live")
+  return client
+})
+
+/** An organisation's inbox, with a hello, and live. */
+export const followInbox = Effect.fnUntraced(function* (url: string, token: string, cursor: Opening["cursor"] = null) {
+  const client = yield* openAt(url, "/v1/inbox/stream", token, { cursor })
   yield* client.until("live", ({ type }) => type === "live")
   return client
 })
