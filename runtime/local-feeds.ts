@@ -1,7 +1,8 @@
 /**
  * The feeds of this process. What is published for a home waits in order, is stored in batches of at most 256, and only then is
  * seen; watchers read from a ring of the newest 1,024 and, below that, from the store. What another host stores is found by
- * looking while somebody watches here: when it gives the word (runtime/coordination.ts), and every 10 s all the same.
+ * looking while somebody watches here: when it gives the word (runtime/coordination.ts), and every 10 s all the same. Whoever asks
+ * how far a feed is, or for what is stored of it, is answered from the store where others may have written there.
  */
 import { Effect, Layer, Schedule } from "effect"
 import { Again } from "./again.ts"
@@ -155,7 +156,7 @@ export const localFeeds = Layer.effect(
       })
     })
 
-    const read = Effect.fnUntraced(function* (home: Home, after: number, limit: number) {
+    const pageOf = Effect.fnUntraced(function* (home: Home, after: number, limit: number) {
       const hub = hubOf(home)
       let head = yield* headOf(home, hub)
       let from = Math.max(after + 1, head.first)
@@ -174,28 +175,34 @@ export const localFeeds = Layer.effect(
 
     const next = Effect.fnUntraced(function* (home: Home, after: number, limit: number) {
       while (true) {
-        const page = yield* read(home, after, limit)
+        const page = yield* pageOf(home, after, limit)
         if (page.events.length > 0 || page.gap !== null) return page
         const hub = hubOf(home)
         if ((hub.head?.seq ?? 0) <= after) yield* hub.changed
       }
     })
 
-    /** For those who watch here what another host stores. */
+    /** What another host has stored; how far it is in the store, or here, should that be further by now. */
     const look = Effect.fnUntraced(function* (hub: Hub) {
       const known = hub.head
       const head = yield* store.head(hub.home)
-      if (hub.writing || hub.head !== known || head.seq === known?.seq) return
+      if (hub.writing || hub.head !== known) return hub.head === null || hub.head.seq < head.seq ? head : hub.head
+      if (head.seq === known?.seq) return head
       hub.forget()
       hub.learn(head)
       // What all who watch ask for next is read once.
       const missed = known?.epoch === head.epoch ? head.seq - known.seq : Number.POSITIVE_INFINITY
-      if (missed <= feedBatchEventsMax) {
+      if (hub.isWatched && missed <= feedBatchEventsMax) {
         const events = yield* store.read(hub.home, head.seq - missed, missed)
         if (hub.head === head && events.at(-1)?.seq === head.seq) hub.keep(events)
       }
       hub.wake()
+      return head
     })
+    const storedHead = (home: Home) => {
+      const hub = hubOf(home)
+      return coordination.isShared ? look(hub) : headOf(home, hub)
+    }
     const lookFor = (found: Iterable<Hub>) =>
       Effect.forEach(
         [...found].filter(({ isWatched, writing }) => isWatched && !writing),
@@ -214,7 +221,12 @@ export const localFeeds = Layer.effect(
       fork
     )
     yield* coordination.subscribe("feed", (name) => {
-      for (const hub of name === null ? hubs.values() : [hubs.get(name)]) if (hub !== undefined) spokenOf.add(hub)
+      for (const hub of name === null ? hubs.values() : [hubs.get(name)]) {
+        if (hub === undefined) continue
+        if (hub.isWatched) spokenOf.add(hub)
+        // Whoever is about to watch reads it anew.
+        else if (!hub.writing) hub.forget()
+      }
       looking.ask()
     })
 
@@ -229,8 +241,8 @@ export const localFeeds = Layer.effect(
     )
 
     return Feeds.of({
-      head: (home) => headOf(home, hubOf(home)),
-      read,
+      head: storedHead,
+      read: (home, after, limit) => Effect.andThen(storedHead(home), pageOf(home, after, limit)),
       next,
       tell: (home, events) => Effect.sync(() => void queue(home, hubOf(home), events, null)),
       publish

@@ -60,6 +60,36 @@ describe("feeds on two servers", () => {
     })
   )
 
+  it.effect("are as far as the store for whoever comes to the other one, also where no word came", () =>
+    Effect.gen(function* () {
+      const table = new Table()
+      for (const shared of [true, false]) {
+        const { one, other } = yield* servers(() => localCoordination(shared ? table : new Table()))
+        assert.strictEqual((yield* other.head(home)).seq, 0)
+        yield* one.publish(home, [event(1), event(2)])
+        assert.strictEqual((yield* other.head(home)).seq, 2)
+        yield* one.publish(home, [event(3)])
+        assert.deepStrictEqual(
+          (yield* other.read(home, 1, 10)).events.map((each) => each.seq),
+          [2, 3]
+        )
+      }
+    })
+  )
+
+  it.effect("are in step at once for who begins to watch after the word came", () =>
+    Effect.gen(function* () {
+      const table = new Table()
+      const { one, other } = yield* servers(() => localCoordination(table))
+      const { seq } = yield* other.head(home)
+      yield* one.publish(home, [event(1)])
+      yield* TestClock.adjust(0)
+      const watching = yield* Effect.forkChild(other.next(home, seq, 10))
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(watching.pollUnsafe()?._tag, "Success")
+    })
+  )
+
   it.effect("see each other's events within 10 s where no word comes", () =>
     Effect.gen(function* () {
       const { one, other } = yield* servers(() => localCoordination())
