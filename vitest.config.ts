@@ -40,7 +40,7 @@ const deep = [
 export default defineConfig({
   test: {
     include: process.env["DEEP"] === "only" ? deep : ["test/**/*.test.ts"],
-    exclude: process.env["DEEP"] ? [] : deep,
+    exclude: ["**/node_modules/**", ...(process.env["DEEP"] ? [] : deep)],
     // Tests start processes and signal them: each file in a process of its own. Mostly they wait for those.
     pool: "forks",
     maxWorkers: 3,

@@ -3,8 +3,10 @@
  * A table of medians, or with --json a last line `{"rows":[{name, against, ours, theirs, ratio, unit, spread, goal, raw}]}`. These are
  * no tests: exit 0 whatever they say, 1 if one could not be measured. `--only` takes beginnings of the names below. `--peers` adds
  * what others' systems do, each in a process of its own; they are installed into test/bench/peers and reach no user. `--rounds` counts
- * for the rows whose contestants are processes, 5 unless told. `--model` says what ten thousand to a million sessions need, `--scale`
- * what rate of transitions this machine bears; neither runs the rows.
+ * for the rows whose contestants are processes, 5 unless told. Two rows take minutes and are run when they are named: `rows`, and
+ * `failover`, how long the sessions of a killed node wait here and on Effect Cluster as it ships, which is installed with the peers.
+ * `--model` says what ten thousand to a million sessions need, `--scale` what rate of transitions this machine bears; neither runs
+ * the rows.
  *
  * Those that need PostgreSQL have the embedded one on a directory of its own, fsync and synchronous_commit asserted to be on; one
  * pool of 32 connections serves ours and theirs. Rounds alternate; the first warms up and is not counted.
@@ -24,6 +26,7 @@ import { costs } from "./costs.ts"
 import { counterActor } from "./counter.ts"
 import { benchDecision } from "./decision.ts"
 import { benchAck, benchDurable } from "./durable.ts"
+import { benchFailover } from "./failover.ts"
 import { benchFairness, type Told } from "./fairness.ts"
 import { benchFanOut } from "./fan-out.ts"
 import { benchFeedBytes } from "./feed-bytes.ts"
@@ -121,8 +124,9 @@ const benches: Readonly<Record<string, Rows>> = {
   })
 }
 
-/** Those that take minutes to prepare are run when they are named. */
-const long: Readonly<Record<string, Rows>> = { rows: benchRows }
+/** Those that take minutes are run when they are named; failing over needs a library of the peers. */
+const long: Readonly<Record<string, Rows>> = { rows: benchRows, failover: benchFailover(rounds) }
+const ofPeers = new Set(["failover"])
 
 /** Not against anything: what so many sessions need, and how much this machine bears. */
 const [isModel, isScale] = [values.model === true, values.scale === true]
@@ -154,7 +158,7 @@ if (chosen.length === 0) {
   process.exit(2)
 }
 
-if (withPeers) {
+if (withPeers || chosen.some(([name]) => ofPeers.has(name))) {
   try {
     installPeers()
   } catch (cause) {
