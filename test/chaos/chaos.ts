@@ -1,6 +1,7 @@
 /**
- * `npm run chaos -- [--seconds 60] [--seed N] [--json] [--keep]`: real servers, databases, sandboxes and clients, and everything that
- * can happen to them. Then the weather clears, all must come to rest, and what clients were told is compared with what is there.
+ * `npm run chaos -- [--nodes 2] [--seconds 60] [--seed N] [--json] [--keep]`: real servers, databases, sandboxes and clients, and
+ * everything that can happen to them. Then the weather clears, all must come to rest, and what clients were told is compared with what
+ * is there. Two servers each for itself, or with `--nodes 2` as nodes of one cluster that clients ask in turns.
  *
  * The troubles, in order and time, follow from the seed and are printed as they come (troubles.ts). The last line, with --json:
  * `{"kills","acked","lost","doubled","stuck",…}`. Exit 0 when nothing was lost, doubled or stuck and something was acknowledged;
@@ -24,6 +25,7 @@ const sessionsPerNode = 2
 
 const { values } = parseArgs({
   options: {
+    nodes: { type: "string", default: "1" },
     seconds: { type: "string", default: "60" },
     seed: { type: "string" },
     json: { type: "boolean", default: false },
@@ -32,8 +34,8 @@ const { values } = parseArgs({
 })
 const seconds = Number(values.seconds)
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
-if (!(seconds > 0) || !Number.isInteger(seed)) {
-  console.error("usage: npm run chaos -- [--seconds N] [--seed N] [--json] [--keep]")
+if (!(seconds > 0) || !Number.isInteger(seed) || !["1", "2"].includes(values.nodes)) {
+  console.error("usage: npm run chaos -- [--nodes 1|2] [--seconds N] [--seed N] [--json] [--keep]")
   process.exit(2)
 }
 
@@ -41,7 +43,7 @@ const startedAtMs = performance.now()
 const say = (line: string) => console.error(`${((performance.now() - startedAtMs) / 1_000).toFixed(1).padStart(6)} s  ${line}`)
 
 const hasCurl = spawnSync("curl", ["--version"]).status === 0
-const world = new World()
+const world = new World(values.nodes === "2")
 const clients: Array<Client> = []
 world.sessions = () => clients.map(({ id }) => id)
 
@@ -60,11 +62,11 @@ const begin = async () => {
   if (!hasCurl) world.lacks.push("model: curl is not installed, so nobody asks it")
   for (const lack of world.lacks) say(`left out: ${lack}`)
   const file = join(world.directory, "ledger.ndjson")
-  for (const [n, node] of world.nodes.entries()) {
-    const configurationId = await configurationOn(node)
-    for (let s = 1; s <= sessionsPerNode; s++) {
-      const name = `chaos-${seed}-${node.options.name}${s}`
-      const client = new Client({ node, name, seed: seed + 100 * n + s, file, canCount: hasCurl })
+  for (const [n, nodes] of world.places.entries()) {
+    const configurationId = await configurationOn(nodes[0]!)
+    for (let s = 1; s <= sessionsPerNode * nodes.length; s++) {
+      const name = `chaos-${seed}-${nodes.map(({ options }) => options.name).join("")}${s}`
+      const client = new Client({ nodes, name, seed: seed + 100 * n + s, file, canCount: hasCurl })
       await client.begin(configurationId)
       clients.push(client)
     }
@@ -109,10 +111,10 @@ const settle = async () => {
       for (const kind of ["lost", "doubled", "stuck"] as const) found[kind].push(...verdict[kind])
     })
   )
-  for (const node of world.nodes) {
-    const theirs = clients.filter((client) => client.node === node)
-    found.stuck.push(...(await driftLeft(theirs[0]!)))
-    found.stuck.push(...(await leftAfterStop(node, theirs)))
+  for (const nodes of world.places) {
+    for (const node of nodes) found.stuck.push(...(await driftLeft(node, nodes.length === 1)))
+    const theirs = clients.filter((client) => client.nodes[0] === nodes[0])
+    found.stuck.push(...(await leftAfterStop(nodes, theirs)))
   }
   for (const { stream } of clients) stream.close()
   for (const node of world.nodes) {
@@ -137,7 +139,8 @@ let isBroken = true
 for (const name of ["SIGINT", "SIGTERM"] as const)
   process.once(name, () => void world.destroy(values.keep).finally(() => process.exit(130)))
 try {
-  say(`seed ${seed}, ${seconds} s: \`npm run chaos -- --seconds ${seconds} --seed ${seed}\` brings the same troubles`)
+  const again = `npm run chaos -- --nodes ${values.nodes} --seconds ${seconds} --seed ${seed}`
+  say(`seed ${seed}, ${seconds} s: \`${again}\` brings the same troubles`)
   await begin()
   await storm()
   const found = await settle()

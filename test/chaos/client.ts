@@ -1,7 +1,7 @@
 /**
  * Somebody who works with one session while the world breaks: prompts, interrupts, pauses and drops its socket, sends again under
  * the same id what was not answered, and writes every acknowledgement into the ledger. Half of the prompts go over HTTP, half over
- * the socket; some are given up unanswered, as people do.
+ * the socket; some are given up unanswered, as people do. Of several servers it asks one after another, as through a balancer.
  */
 import { appendFileSync } from "node:fs"
 import { setTimeout as wait } from "node:timers/promises"
@@ -27,7 +27,7 @@ export interface Ledger {
 }
 
 export class Client {
-  readonly node: Node
+  readonly nodes: ReadonlyArray<Node>
   readonly name: string
   readonly ledger: Ledger = {
     acked: new Set(),
@@ -42,18 +42,26 @@ export class Client {
   readonly #file: string
   readonly #canCount: boolean
   #sent = 0
+  #turns = 0
   readonly #answers = new Map<string, (frame: any) => void>()
 
-  constructor(options: { node: Node; name: string; seed: number; file: string; canCount: boolean }) {
-    this.node = options.node
+  constructor(options: { nodes: ReadonlyArray<Node>; name: string; seed: number; file: string; canCount: boolean }) {
+    this.nodes = options.nodes
     this.name = options.name
     this.#roll = dice(options.seed)
     this.#file = options.file
     this.#canCount = options.canCount
   }
 
+  /** Whose turn it is. */
+  #next(): Node {
+    this.#turns += 1
+    return this.nodes[this.#turns % this.nodes.length]!
+  }
+
   ask(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply> {
-    return request(this.node.url, this.node.token, method, path, body, headers)
+    const { url, token } = this.#next()
+    return request(url, token, method, path, body, headers)
   }
 
   /** Until it is answered. */
@@ -78,8 +86,8 @@ export class Client {
     this.id = made.body.id
     this.#write({ made: this.id })
     this.stream = openStream(
-      this.node.url,
-      this.node.token,
+      () => this.#next().url,
+      this.nodes[0]!.token,
       this.id,
       (event) => this.#see(event),
       (frame) => this.#answers.get(frame.id)?.(frame)

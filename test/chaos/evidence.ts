@@ -5,6 +5,7 @@ import { setTimeout as wait } from "node:timers/promises"
 import { client as sqlClient } from "../../adapters/postgres/pool.ts"
 import { mentioning } from "../support/processes.ts"
 import type { Client } from "./client.ts"
+import { request } from "./http.ts"
 import type { Evidence, Row } from "./judge.ts"
 import type { Node } from "./node.ts"
 import type { Shown } from "./stream.ts"
@@ -96,7 +97,7 @@ export const evidenceOf = async (
     async () => stream.seq(),
     (seq) => seq >= last
   )
-  const sql = sqlClient(client.node.options.databaseUrl, { max: 1 })
+  const sql = sqlClient(client.nodes[0]!.options.databaseUrl, { max: 1 })
   try {
     const journal = await sql<Array<Row>>`
       select rev::float8, message_id as "messageId", case event->>'type' when 'prompt' then event->>'promptId' end as "promptId"
@@ -120,26 +121,43 @@ export const evidenceOf = async (
   }
 }
 
-/** What the server itself says has come apart, until it has put it right. */
-export const driftLeft = async (client: Client): Promise<ReadonlyArray<string>> => {
+/**
+ * What the server itself says has come apart, until it has put it right. Where a boot was begun at one node and ended by another, its
+ * first sandbox is left: that is watched for ten minutes before it is ended by itself, and here ended at once, as an operator may.
+ */
+export const driftLeft = async ({ url, token, options }: Node, isAlone: boolean): Promise<ReadonlyArray<string>> => {
   let rows: ReadonlyArray<any> = []
   const none = await until(
     driftGoneWithinMs,
     async () => {
-      const reply = await client.ask("POST", "/v1/operations/plans", {})
-      if (reply._tag === "Ok") rows = reply.body.drift
-      return reply._tag === "Ok" && reply.body.drift.length === 0
+      const reply = await request(url, token, "POST", "/v1/operations/plans", {})
+      if (reply._tag !== "Ok") return false
+      rows = reply.body.drift
+      const strays = isAlone ? [] : rows.filter(({ kind }) => kind === "sandbox.stray").map(({ id }) => id)
+      if (strays.length > 0)
+        await request(url, token, "POST", `/v1/operations/plans/${reply.body.plan}/apply`, {
+          items: strays,
+          why: "chaos is over"
+        })
+      return rows.length === 0
     },
     (isGone) => isGone
   )
-  return none ? [] : rows.map((row) => `${client.node.options.name}: ${row.id}, ${row.reason}`)
+  return none ? [] : rows.map((row) => `${options.name}: ${row.id}, ${row.reason}`)
 }
 
-/** Stops all sessions of a server; what is left of them: in its tables, on its disk, among the processes. */
-export const leftAfterStop = async (node: Node, clients: ReadonlyArray<Client>): Promise<ReadonlyArray<string>> => {
+/** Stops all sessions of servers on one database; what is left of them: in its tables, on their disks, among the processes. */
+export const leftAfterStop = async (
+  nodes: ReadonlyArray<Node>,
+  clients: ReadonlyArray<Client>
+): Promise<ReadonlyArray<string>> => {
   await Promise.all(clients.map((client) => client.insist("POST", `/v1/sessions/${client.id}/stop`)))
-  const sql = sqlClient(node.options.databaseUrl, { max: 1 })
-  const boxes = () => readdirSync(join(node.options.dataDir, "sandboxes/sandboxes")).filter((name) => name.startsWith("sbx_"))
+  const sql = sqlClient(nodes[0]!.options.databaseUrl, { max: 1 })
+  const boxes = () =>
+    nodes
+      .flatMap(({ options }) => readdirSync(join(options.dataDir, "sandboxes/sandboxes")))
+      .filter((name) => name.startsWith("sbx_"))
+  const names = nodes.map(({ options }) => options.name).join(" and ")
   const look = async (): Promise<ReadonlyArray<string>> => {
     const commands = await sql<Array<{ key: string; name: string; error: string }>>`select key, name, error from commands`
     const timers = await sql<Array<{ id: string; timer: string }>>`
@@ -153,7 +171,7 @@ export const leftAfterStop = async (node: Node, clients: ReadonlyArray<Client>):
       ...clients.flatMap(({ id }) =>
         mentioning(`PROLIFERATE_SESSION=${id}`).map(({ pid, command }) => `process ${pid} of ${id} lives: ${command}`)
       )
-    ].map((finding) => `${node.options.name}: ${finding}`)
+    ].map((finding) => `${names}: ${finding}`)
   }
   try {
     let left: ReadonlyArray<string> = []

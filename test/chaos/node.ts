@@ -71,6 +71,8 @@ export class Node {
         onFirst()
         await this.#server.ended
       } catch (error) {
+        // Nothing has befallen it yet.
+        if (this.starts === 0) throw error
         this.complaints.push((error as Error).message.slice(-2_000))
       }
       this.#child = null

@@ -28,7 +28,8 @@ export interface Stream {
 const againMs = 250
 
 export const openStream = (
-  url: string,
+  /** Of the server that is dialled next. */
+  url: () => string,
   token: string,
   sessionId: string,
   onShown: (event: Shown) => void,
@@ -55,7 +56,7 @@ export const openStream = (
 
   const connect = () => {
     if (isClosed) return
-    socket = new WebSocket(`${url.replace(/^http/, "ws")}/v1/sessions/${sessionId}/stream`, {
+    socket = new WebSocket(`${url().replace(/^http/, "ws")}/v1/sessions/${sessionId}/stream`, {
       headers: { authorization: `Bearer ${token}` },
       handshakeTimeout: 5_000
     })

@@ -7,6 +7,7 @@ import { dice } from "../support/dice.ts"
 export const kinds = [
   "node.kill",
   "node.freeze",
+  "peers.cut",
   "clock.jump",
   "daemon.kill",
   "daemon.freeze",
@@ -67,6 +68,6 @@ export const troublesOf = (seed: number, seconds: number, can: ReadonlyArray<Kin
 export const saidOf = ({ kind, forMs, offsetMs }: Trouble): string =>
   kind === "clock.jump"
     ? `${kind} to ${Math.round(offsetMs / 1_000)} s`
-    : /freeze|full|(node|redis)\.kill/.test(kind)
+    : /freeze|full|cut|(node|redis)\.kill/.test(kind)
       ? `${kind} for ${forMs} ms`
       : kind

@@ -1,6 +1,7 @@
 /**
- * Where a run takes place: servers with their data, a PostgreSQL and a Redis of ours, a disk that fills up, a model. `act` brings a
- * trouble over it and resolves when it has passed; `clear` ends all of them at once. What a machine lacks is left out and said.
+ * Where a run takes place: two servers with their data, alone or as nodes of one cluster, a PostgreSQL and a Redis of ours, a disk
+ * that fills up, a model. `act` brings a trouble over it and resolves when it has passed; `clear` ends all of them at once. What a
+ * machine lacks is left out and said.
  */
 
 import { execFileSync } from "node:child_process"
@@ -15,6 +16,7 @@ import { client, socketUrl } from "../../adapters/postgres/pool.ts"
 import { databaseUrl } from "../support/database-url.ts"
 import { freePort } from "../support/free-port.ts"
 import { agentsOf, daemonsOf, initsOf, postmasterOf } from "../support/processes.ts"
+import { type Relay, type RelayState, relayTo } from "../support/relay.ts"
 import { Node } from "./node.ts"
 import { type CountingModel, noRedis, Redis, SmallDisk, startModel } from "./services.ts"
 import { type Kind, kinds, type Trouble } from "./troubles.ts"
@@ -29,10 +31,15 @@ const agents = {
   }
 }
 
+/** How one node stops hearing the other: what it is asked, what it answers, or both. */
+const cuts: ReadonlyArray<RelayState> = ["unheard", "silent", "held"]
+
 export class World {
   readonly directory = mkdtempSync(join(tmpdir(), "proliferate-chaos-"))
   readonly repository = join(this.directory, "sample.git")
   readonly nodes: Array<Node> = []
+  /** Of several nodes each answers for all sessions. */
+  readonly isCluster: boolean
   /** What this machine lacks, and why. */
   readonly lacks: Array<string> = []
   /** Sessions whose sandboxes may be hit. */
@@ -43,8 +50,22 @@ export class World {
   #scope = Scope.makeUnsafe()
   #database!: Embedded
   #frozen = new Set<number>()
+  /** Before the port where its peers reach a node, by its name. */
+  readonly #relays = new Map<string, Relay>()
 
-  /** `a` has its database beside it and speaks of news over Redis; `b` has everything in its data directory, on the small disk. */
+  constructor(isCluster: boolean) {
+    this.isCluster = isCluster
+  }
+
+  /** The servers that share a database, together. */
+  get places(): ReadonlyArray<ReadonlyArray<Node>> {
+    return this.isCluster ? [this.nodes] : this.nodes.map((node) => [node])
+  }
+
+  /**
+   * Alone, `a` has its database beside it and speaks of news over Redis, and `b` has everything in its data directory, on the small
+   * disk. As nodes both have that database and that Redis, and all that they keep, apart or together, is on the small disk.
+   */
   async begin(): Promise<void> {
     chmodSync(this.directory, 0o755)
     this.#makeRepository()
@@ -62,12 +83,45 @@ export class World {
     if (noDisk === null) this.disk = disk
     else this.lacks.push(`disk: ${noDisk}`)
 
-    const databaseOfA = databaseUrl(this.#database.url, "chaos_a")
-    const redisOfA = this.redis === null ? {} : { REDIS_URL: `redis://127.0.0.1:${this.redis.port}/0` }
-    await this.#addNode("a", join(this.directory, "a"), databaseOfA, false, { DATABASE_URL: databaseOfA, ...redisOfA })
-    const dataOfB = join(disk.directory, "b")
-    await this.#addNode("b", dataOfB, socketUrl(join(dataOfB, "postgres/run"), "postgres"), true, {})
-    await Promise.all(this.nodes.map((node) => node.begin()))
+    const beside = databaseUrl(this.#database.url, "chaos_a")
+    const redis = this.redis === null ? {} : { REDIS_URL: `redis://127.0.0.1:${this.redis.port}/0` }
+    const env = { DATABASE_URL: beside, ...redis }
+    if (this.isCluster) {
+      const shared = join(disk.directory, "shared")
+      this.#describeAgents(shared)
+      for (const name of ["a", "b"])
+        await this.#addNode(name, join(disk.directory, name), beside, false, { ...env, ...(await this.#asNode(name, shared)) })
+    } else {
+      await this.#addNode("a", join(this.directory, "a"), beside, false, env)
+      const dataOfB = join(disk.directory, "b")
+      await this.#addNode("b", dataOfB, socketUrl(join(dataOfB, "postgres/run"), "postgres"), true, {})
+    }
+    for (const place of this.places) {
+      // The first to come says who administers it.
+      await place[0]!.begin()
+      for (const node of place.slice(1)) {
+        await node.begin()
+        node.token = place[0]!.token
+      }
+    }
+  }
+
+  async #asNode(name: string, shared: string): Promise<Readonly<Record<string, string>>> {
+    const listen = { host: "127.0.0.1", port: await freePort() }
+    const relay = await Effect.runPromise(Scope.provide(relayTo(listen), this.#scope))
+    this.#relays.set(name, relay)
+    return {
+      CLUSTER: "on",
+      PROLIFERATE_SHARED: shared,
+      PROLIFERATE_NODE_NAME: name,
+      PROLIFERATE_NODE_ADDRESS: `127.0.0.1:${relay.port}`,
+      PROLIFERATE_NODE_LISTEN: `${listen.host}:${listen.port}`
+    }
+  }
+
+  #describeAgents(directory: string): void {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    writeFileSync(join(directory, "agents.json"), JSON.stringify(agents))
   }
 
   async #addNode(
@@ -77,8 +131,7 @@ export class World {
     isEmbedded: boolean,
     env: Readonly<Record<string, string>>
   ): Promise<void> {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    writeFileSync(join(dataDir, "agents.json"), JSON.stringify(agents))
+    this.#describeAgents(dataDir)
     const model = { PROLIFERATE_MODEL_URL: this.model.url, PROLIFERATE_MODELS: "counting" }
     const clockFile = join(this.directory, `clock-${name}`)
     const port = await freePort()
@@ -105,7 +158,10 @@ export class World {
   /** What can befall this machine. */
   get kinds(): ReadonlyArray<Kind> {
     return kinds.filter(
-      (kind) => (this.redis !== null || !kind.startsWith("redis.")) && (this.disk !== null || kind !== "disk.full")
+      (kind) =>
+        (this.redis !== null || !kind.startsWith("redis.")) &&
+        (this.disk !== null || kind !== "disk.full") &&
+        (this.isCluster || kind !== "peers.cut")
     )
   }
 
@@ -120,6 +176,14 @@ export class World {
       case "node.freeze":
         await node.freeze(forMs)
         return node.options.name
+      case "peers.cut": {
+        const relay = this.#relays.get(node.options.name)!
+        const how = cuts[Math.floor(pick / this.nodes.length) % cuts.length]!
+        await Effect.runPromise(relay.turn(how))
+        await wait(forMs)
+        await Effect.runPromise(relay.turn("through"))
+        return `${node.options.name} ${how}`
+      }
       case "clock.jump":
         node.setClock(offsetMs)
         return node.options.name
@@ -148,7 +212,7 @@ export class World {
         return "redis"
       case "disk.full":
         await this.disk!.fill(Math.min(forMs, 6_000))
-        return "b"
+        return this.isCluster ? "a and b" : "b"
     }
   }
 
