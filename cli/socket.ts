@@ -1,5 +1,5 @@
 /**
- * One WebSocket to a session, from handshake to close, as an effect that answers with how it ended. It keeps itself honest: a
+ * One WebSocket to the server, from handshake to close, as an effect that answers with how it ended. It keeps itself honest: a
  * handshake has 10 s, it pings every 15 s, and a server not heard for 40 s counts as gone, so a half-open link never hangs.
  */
 import { Effect, Schedule } from "effect"
@@ -27,20 +27,18 @@ export interface Wire {
   readonly resume: () => void
 }
 
-interface Talk {
+export interface Talk {
   readonly onOpen: (wire: Wire) => void
   /** One text frame, with the time it came in milliseconds since 1970, to the microsecond. */
   readonly onText: (text: string, atMs: number) => void
 }
 
-const streamUrl = ({ url, prefix, socketPath }: Connection, sessionId: string): string => {
-  const path = `${prefix}/v1/sessions/${encodeURIComponent(sessionId)}/stream`
-  return socketPath === null ? url.replace(/^http/, "ws") + path : `ws+unix:${socketPath}:${path}`
-}
+const streamUrl = ({ url, prefix, socketPath }: Connection, path: string): string =>
+  socketPath === null ? url.replace(/^http/, "ws") + prefix + path : `ws+unix:${socketPath}:${prefix}${path}`
 
 export const talk = Effect.fnUntraced(function* (
   connection: Connection,
-  sessionId: string,
+  path: string,
   cursor: typeof Cursor.Type | null,
   { onOpen, onText }: Talk
 ) {
@@ -49,7 +47,7 @@ export const talk = Effect.fnUntraced(function* (
   let socket: WebSocket | undefined
 
   const life = Effect.callback<Ending>((resume) => {
-    const ws = new Socket(streamUrl(connection, sessionId), {
+    const ws = new Socket(streamUrl(connection, path), {
       headers: authorisation(connection),
       handshakeTimeout: handshakeTimeoutMs,
       perMessageDeflate: false,

@@ -1,6 +1,6 @@
 /**
- * A session's live stream that outlives its connections: it comes back by itself with back-off (0.25 s → 5 s, for 10 minutes),
- * says hello with its cursor, and sends again what was not answered.
+ * A session's live stream that outlives its connections: it comes back by itself (reconnect.ts), says hello with its cursor, and
+ * sends again what was not answered.
  *
  *   T1  A feed event is handed out once and in order, over any number of connections, or a `gap` says what is missing.
  *   T2  A frame that was sent is sent again on the next connection until the server acknowledged or refused its id.
@@ -11,13 +11,11 @@
  */
 import { Effect, Exit, Queue, Schema, type Scope } from "effect"
 import { type ClientFrame, type Cursor, ServerFrame } from "../adapters/gateway/protocol.ts"
-import { type Connection, call, refusal, unreachable } from "./api.ts"
+import { type Connection, call } from "./api.ts"
 import { Failed, usage } from "./failure.ts"
-import { type Ending, fitsFrame, talk, type Wire } from "./socket.ts"
+import { keepOpen } from "./reconnect.ts"
+import { fitsFrame, type Wire } from "./socket.ts"
 
-const backoffFirstMs = 250
-const backoffMaxMs = 5_000
-const reconnectForMs = 10 * 60_000
 const waitingFramesMax = 1_000
 const waitingFramesLow = 100
 const unansweredMax = 32
@@ -38,41 +36,15 @@ export interface SessionStream {
   readonly cursor: () => typeof Cursor.Type | null
 }
 
-/** Close codes after which the same again would end the same. */
-const finalCodes: Record<number, Pick<Failed, "exit" | "todo">> = {
-  1009: { exit: "usage", todo: "Send a shorter prompt, or put the text into a file of the repository." },
-  4400: { exit: "failure", todo: "Bring command and server to the same version." },
-  4401: { exit: "refused", todo: "Set PROLIFERATE_TOKEN; `proliferate tokens create --local` makes a token." },
-  4403: { exit: "refused", todo: "`proliferate whoami` shows your role." },
-  4404: { exit: "failure", todo: "`proliferate sessions list` shows the sessions of your organisation." },
-  4406: { exit: "failure", todo: "Bring command and server to the same version." }
-}
-
-const finalFailure = (connection: Connection, ending: Ending, isFirst: boolean): Failed | null => {
-  if (ending._tag === "Unreachable") return isFirst ? unreachable(connection, ending.why) : null
-  if (ending._tag === "Refused") {
-    const isPassing = ending.answered.status === 429 || ending.answered.status >= 500
-    return isFirst || !isPassing ? refusal(connection, ending.answered) : null
-  }
-  const final = finalCodes[ending.code]
-  return final ? new Failed({ ...final, what: ending.reason || `the stream was closed with code ${ending.code}` }) : null
-}
-
-const whyLost = (ending: Ending): string =>
-  ending._tag === "Closed"
-    ? ending.reason || `closed with code ${ending.code}`
-    : ending._tag === "Refused"
-      ? `the server answered ${ending.answered.status}`
-      : ending.why
-
 const decodeFrame = Schema.decodeUnknownOption(Schema.fromJsonString(ServerFrame))
 const Position = Schema.Struct({ epoch: Schema.Int, head: Schema.Int })
+
+const pathOf = (sessionId: string): string => `/v1/sessions/${encodeURIComponent(sessionId)}`
 
 const cursorOf = Effect.fnUntraced(function* (connection: Connection, sessionId: string, from: From) {
   if (from === "start") return null
   if (from !== "now") return from
-  const path = `/v1/sessions/${encodeURIComponent(sessionId)}/events?after=0&limit=1`
-  const { value } = yield* call(connection, "GET", path, Position)
+  const { value } = yield* call(connection, "GET", `${pathOf(sessionId)}/events?after=0&limit=1`, Position)
   return { epoch: value.epoch, seq: value.head }
 })
 
@@ -84,7 +56,6 @@ export const openStream = Effect.fnUntraced(function* (
   let cursor = yield* cursorOf(connection, sessionId, from)
   let wire: Wire | null = null
   let isPaused = false
-  let wasOpen = false
   let isWelcome = false
   let isBack = false
   const unanswered = new Map<string, string>()
@@ -122,35 +93,22 @@ export const openStream = Effect.fnUntraced(function* (
       wire?.pause()
     }
   }
-  const onOpen = (opened: Wire) => {
-    wire = opened
-    wasOpen = true
-    isPaused = false
-  }
-
-  const keepOpen = Effect.gen(function* () {
-    let isFirst = true
-    let backoffMs = backoffFirstMs
-    let lostAtMs = performance.now()
-    while (true) {
-      isWelcome = false
-      const ending = yield* talk(connection, sessionId, cursor, { onOpen, onText })
+  yield* keepOpen(connection, {
+    path: `${pathOf(sessionId)}/stream`,
+    cursor: () => cursor,
+    wasWelcome: () => isWelcome,
+    onText,
+    onOpen: (opened) => {
+      wire = opened
+      isPaused = false
+    },
+    onLost: (why, retryInMs) => {
       wire = null
-      const failure = finalFailure(connection, ending, isFirst && !wasOpen)
-      if (failure !== null) return yield* failure
-      if (isWelcome) {
-        backoffMs = backoffFirstMs
-        lostAtMs = performance.now()
-      }
-      isFirst = false
+      isWelcome = false
       isBack = true
-      if (performance.now() - lostAtMs > reconnectForMs) return yield* unreachable(connection, whyLost(ending))
-      Queue.offerUnsafe(heard, { _tag: "Lost", why: whyLost(ending), retryInMs: backoffMs })
-      yield* Effect.sleep(backoffMs)
-      backoffMs = Math.min(backoffMs * 2, backoffMaxMs)
+      Queue.offerUnsafe(heard, { _tag: "Lost", why, retryInMs })
     }
-  })
-  yield* keepOpen.pipe(
+  }).pipe(
     Effect.onExit((exit) => (Exit.isFailure(exit) ? Queue.failCause(heard, exit.cause) : Effect.void)),
     Effect.ignoreCause,
     Effect.forkScoped({ startImmediately: true })
