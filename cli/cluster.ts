@@ -1,14 +1,12 @@
 /** One process that hosts all sessions, or one of several on a database that they share. */
 import { Effect, Layer, Redacted, Schema } from "effect"
-import { approvalActor } from "../actors/approval.ts"
+import { actorKinds } from "../actors/kinds.ts"
 import { Sandboxes } from "../actors/ports/sandboxes.ts"
-import { sessionActor } from "../actors/session.ts"
 import { clusterRouter } from "../adapters/cluster/router.ts"
 import type { Place } from "../adapters/cluster/runners.ts"
 import { clusterSandboxes, OwnSandboxes } from "../adapters/cluster/sandboxes.ts"
 import * as PostgresNodes from "../adapters/postgres/nodes.ts"
 import { LocalSandboxes } from "../adapters/sandbox/local/local.ts"
-import type { ActorDefinition, HandsOf } from "../runtime/actor.ts"
 import { localRouter } from "../runtime/local-router.ts"
 import type { Settings } from "./settings.ts"
 
@@ -46,10 +44,6 @@ export const nodeOf = Effect.fnUntraced(function* ({ cluster, databaseUrl, share
 
 export type ClusterNode = NonNullable<Effect.Success<ReturnType<typeof nodeOf>>>
 
-/** Calls live with their sessions. */
-export type ActorHands = HandsOf<typeof sessionActor> | HandsOf<typeof approvalActor>
-const definitions: ReadonlyArray<ActorDefinition<ActorHands>> = [sessionActor, approvalActor]
-
 /** The router, upon the sandboxes of this host: those of others are asked for at their nodes. */
 export const hosted = <E, R>(
   node: ClusterNode | null,
@@ -57,13 +51,13 @@ export const hosted = <E, R>(
   sandboxes: Layer.Layer<Sandboxes, E, R>,
   host: string | null
 ) => {
-  if (node === null) return { sandboxes, router: localRouter(definitions) }
+  if (node === null) return { sandboxes, router: localRouter(actorKinds) }
   const own = Layer.effect(OwnSandboxes, Sandboxes).pipe(Layer.provide(sandboxes))
   const bytes = Redacted.value(key)
   const everywhere =
     host === null
       ? Layer.effect(Sandboxes, OwnSandboxes)
       : clusterSandboxes({ host, hostOf: LocalSandboxes.hostOf, key: bytes }).pipe(Layer.provide(PostgresNodes.layer))
-  const router = clusterRouter(definitions, { ...node, key: bytes, sandboxHost: host }).pipe(Layer.provide(PostgresNodes.layer))
+  const router = clusterRouter(actorKinds, { ...node, key: bytes, sandboxHost: host }).pipe(Layer.provide(PostgresNodes.layer))
   return { sandboxes: everywhere.pipe(Layer.provideMerge(own)), router }
 }

@@ -67,7 +67,7 @@ const todoOf: Record<string, string> = {
   "not-found": "Look at the id: the matching `list` command shows what there is in your organisation.",
   conflict: "Choose another name or key; the matching `list` command shows those that are taken.",
   quarantined:
-    "`proliferate actor show session ID` says why; an administrator lets it go on with `proliferate actor release session ID`.",
+    "`proliferate actor show session ID` says why; an administrator lets it go on with `proliferate ops release ID --reason`.",
   limit: "Wait a little, then try again.",
   busy: "Wait a little, then try again.",
   unavailable: "Wait a little, then try again.",

@@ -16,6 +16,7 @@ import { ProxyRoutes } from "../actors/ports/proxy.ts"
 import { Sandboxes } from "../actors/ports/sandboxes.ts"
 import { sessionReconcilers } from "../actors/reconcilers.ts"
 import { Access } from "../actors/services/access.ts"
+import { Commands } from "../actors/services/commands.ts"
 import { Configurations } from "../actors/services/configurations.ts"
 import { Inspection } from "../actors/services/inspection.ts"
 import { Installations } from "../actors/services/installations.ts"
@@ -132,7 +133,9 @@ const program = Effect.gen(function* () {
   const retention = Retention.layer(days).pipe(
     Layer.provide([PostgresOldRows.layer, ArchiveFiles.layer(resolve(archive ?? join(shared, "archive")))])
   )
-  const operations = Operations.layer.pipe(Layer.provideMerge(Layer.mergeAll(Reconcile.layer(reconcilers), retention)))
+  const operations = Layer.mergeAll(Operations.layer, Commands.layer).pipe(
+    Layer.provideMerge(Layer.mergeAll(Reconcile.layer(reconcilers), retention))
+  )
   const relay = ModelRelay.layer({ tokensMax }).pipe(Layer.provide([access, models]))
   const proposals = Proposals.layer.pipe(Layer.provide([GithubPullRequests.layer(given.actions.github), repositories]))
   const services = Layer.mergeAll(

@@ -5,10 +5,12 @@
  *   W1  Reading wakes nobody and changes nothing. Every answer is bounded by its `limit`.
  *   W2  What is due or late is judged by the journal's own clock.
  *   W3  A note of a fix is written once under its id, and never changed.
+ *   W4  A pause holds from its commit until its end, for every server. There is one of a kind and organisation: the last word.
  */
 import { Context, type Effect } from "effect"
 import type { Address } from "./address.ts"
-import type { JournalError, Quarantine } from "./journal.ts"
+import type { ClaimedCommand, JournalError, Quarantine } from "./journal.ts"
+import type { Pause } from "./pauses.ts"
 
 export interface Standing {
   readonly address: Address
@@ -29,6 +31,27 @@ export interface WaitingCommand {
   readonly forMs: number
   /** Why it was given back or buried last. */
   readonly error: string | null
+}
+
+/** A command that is not settled. */
+export interface ListedCommand extends Omit<WaitingCommand, "forMs"> {
+  /** `running`: a claim holds it. */
+  readonly state: "waiting" | "running" | "dead"
+  /** Its actor is set aside, and with it the command. */
+  readonly isAside: boolean
+  /** Since the commit that asked for it; null: that is archived by now. */
+  readonly ageMs: number | null
+  /** Until it may be run, or its claim runs out; of a dead one, since when it is. */
+  readonly inMs: number
+}
+
+/** Buried commands that are all this. */
+export interface Sought {
+  readonly name?: string | undefined
+  /** Id of its actor. */
+  readonly actor?: string | undefined
+  /** Part of its error. */
+  readonly error?: string | undefined
 }
 
 export interface OpenCommand {
@@ -67,14 +90,31 @@ export class Oversight extends Context.Service<
     readonly dead: (limit: number) => Effect.Effect<ReadonlyArray<WaitingCommand>, JournalError>
     /** What an actor has asked for and not had yet, oldest first; buried ones are not waited for. */
     readonly commandsOf: (address: Address) => Effect.Effect<ReadonlyArray<OpenCommand>, JournalError>
-    /** Makes a buried command due again, under its key. False: there is none such in this organisation. */
-    readonly exhume: (org: string, key: string) => Effect.Effect<boolean, JournalError>
+    /** Of an organisation: those that wait or run, soonest due first; or those that were buried, newest first. */
+    readonly commands: (
+      org: string,
+      which: "open" | "dead",
+      limit: number
+    ) => Effect.Effect<ReadonlyArray<ListedCommand>, JournalError>
+    /** Keys of the buried ones of an organisation that fit, newest first. */
+    readonly buried: (org: string, sought: Sought, limit: number) => Effect.Effect<ReadonlyArray<string>, JournalError>
+    /** Makes buried commands due again, each under its key; answers with those that were buried in this organisation. */
+    readonly exhume: (org: string, keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>, JournalError>
+    /** Claims one command for `claimMs`, due or buried, so that nobody runs it. Null: there is none such in this organisation. */
+    readonly seize: (org: string, key: string, claimMs: number) => Effect.Effect<ClaimedCommand | "running" | null, JournalError>
+
+    readonly pause: (pause: Omit<Pause, "atMs" | "untilMs"> & { readonly lastsMs: number }) => Effect.Effect<Pause, JournalError>
+    /** False: it was not paused, or is over. */
+    readonly resume: (org: string, kind: string) => Effect.Effect<boolean, JournalError>
+    /** Those that are not over, by organisation and kind; null: of all organisations. */
+    readonly pauses: (org: string | null) => Effect.Effect<ReadonlyArray<Pause>, JournalError>
 
     readonly note: (fix: FixNote) => Effect.Effect<void, JournalError>
-    /** Newest first. */
+    /** Newest first; of the last `withinMs`, by one user, where these are given. */
     readonly notes: (
       org: string,
-      limit: number
+      limit: number,
+      only?: { readonly withinMs?: number | undefined; readonly by?: string | undefined }
     ) => Effect.Effect<ReadonlyArray<FixNote & { readonly atMs: number }>, JournalError>
   }
 >()("proliferate/runtime/Oversight") {}

@@ -31,3 +31,5 @@ export const unhostedGraceMs = 15_000
 export const commandLateMs = 30_000
 /** A timer fires within a second of its time. */
 export const timerLateMs = 10_000
+/** Whoever asks for a round waits for 25 s; a round may take longer, and is then asked for again. */
+export const passWaitMs = 20_000

@@ -7,14 +7,19 @@
  *   R2  What does not answer is unknown: shown, and nothing else (drift.ts, with what makes trouble ripe and what holds it).
  *   R3  Safe fixes are made by themselves, 32 in a round at most; the others when a person names them.
  *   R4  A round every 30 s, give or take a fifth; one at a time in a process, each kind looked for in 10 s at most.
- *   R5  Every fix that was tried leaves a note, with who, on which revision, and what came of it.
+ *   R5  Every fix that was tried leaves a note, with who, on which revision, and what came of it; also where whoever asked for it
+ *       did not wait for that.
+ *   R6  What an organisation has paused (pauses.ts) is not put right by itself; nor is anything while nobody can say what is paused.
  */
-import { Clock, Context, Effect, Layer, Random, Semaphore } from "effect"
+import { Clock, Context, Effect, Fiber, Layer, Random, Semaphore } from "effect"
 import { newId } from "./address.ts"
 import { type Drift, Drifts, type Finding, isRipe, type Observation, type Outcome, type Patience, type Unknown } from "./drift.ts"
 import { Inspector } from "./inspection.ts"
+import type { JournalError } from "./journal.ts"
 import { Oversight } from "./oversight.ts"
+import { type Pause, pauseOf, pauseText } from "./pauses.ts"
 import {
+  passWaitMs,
   planMs,
   plansMax,
   reconcileCallsMax,
@@ -42,6 +47,7 @@ export interface KindReport {
   readonly judged: number
   readonly drift: number
   readonly held: string | null
+  readonly paused: Pause | null
   readonly unknown: ReadonlyArray<Unknown>
 }
 
@@ -73,18 +79,23 @@ export class Reconcile extends Context.Service<
     /** What is known from the looks so far, without another. */
     readonly known: (
       org: string
-    ) => Effect.Effect<{ readonly kinds: ReadonlyArray<KindReport>; readonly rows: ReadonlyArray<Drift> }>
+    ) => Effect.Effect<{ readonly kinds: ReadonlyArray<KindReport>; readonly rows: ReadonlyArray<Drift> }, JournalError>
     /** Looks now, and keeps what it would do for 15 min. Changes nothing. */
-    readonly plan: (only: Only) => Effect.Effect<Plan>
+    readonly plan: (only: Only) => Effect.Effect<Plan, JournalError>
     /** Null: there is no such plan, it is too old, or it lacks one of the items; then nothing is done. `items`: ids of rows, or what is safe, ripe and not held. */
     readonly apply: (
       org: string,
       planId: string,
       items: "safe" | ReadonlyArray<string>,
       by: { readonly user: string | null; readonly why: string }
-    ) => Effect.Effect<ReadonlyArray<Mended> | null>
-    /** One round, as the loop makes it. */
-    readonly round: Effect.Effect<void>
+    ) => Effect.Effect<ReadonlyArray<Mended> | null, JournalError>
+    /**
+     * A round of one kind, or of all, as the loop makes it, that began at `sinceMs` or later: one that did, or another now. Waits for
+     * its end, 20 s at most; false: it is not over yet.
+     */
+    readonly pass: (kind: string | null, sinceMs: number) => Effect.Effect<boolean>
+    /** What it looks for. */
+    readonly kinds: ReadonlyArray<string>
   }
 >()("proliferate/runtime/Reconcile") {
   static readonly layer = <R>(
@@ -99,11 +110,14 @@ const make = <R>(reconcilers: Effect.Effect<ReadonlyArray<Reconciler>, never, R>
     const kinds = (yield* reconcilers).map((reconciler) => ({
       reconciler,
       drifts: new Drifts(reconciler.kind, reconciler),
-      mends: new Map<string, Mendable["mend"]>()
+      mends: new Map<string, Mendable["mend"]>(),
+      /** When the last round of it began. */
+      begunAtMs: Number.NEGATIVE_INFINITY
     }))
     type Kind = (typeof kinds)[number]
     const plans = new Map<string, KeptPlan>()
     const one = yield* Semaphore.make(1)
+    const scope = yield* Effect.scope
 
     const lookFor = Effect.fnUntraced(function* ({ reconciler, drifts, mends }: Kind) {
       const silent = (why: string) => ({
@@ -154,47 +168,77 @@ const make = <R>(reconcilers: Effect.Effect<ReadonlyArray<Reconciler>, never, R>
       return { drift, ...outcome }
     })
 
-    const round = one.withPermits(1)(
-      Effect.gen(function* () {
-        yield* Effect.forEach(kinds, lookFor, { concurrency: "unbounded", discard: true })
+    const round = Effect.fnUntraced(
+      function* (chosen: ReadonlyArray<Kind>) {
+        const begunAtMs = yield* Clock.currentTimeMillis
+        for (const kind of chosen) kind.begunAtMs = begunAtMs
+        yield* Effect.forEach(chosen, lookFor, { concurrency: "unbounded", discard: true })
+        const pauses = yield* oversight.pauses(null)
         const nowMs = yield* Clock.currentTimeMillis
-        const ripe = kinds.flatMap(({ drifts, mends }) =>
-          drifts.ripe(nowMs).map((drift) => ({ drift, mend: mends.get(drift.subject)! }))
+        const ripe = chosen.flatMap(({ drifts, mends }) =>
+          drifts
+            .ripe(nowMs)
+            .filter(({ org, kind }) => pauseOf(pauses, org, kind) === null)
+            .map((drift) => ({ drift, mend: mends.get(drift.subject)! }))
         )
         yield* Effect.forEach(
           ripe.slice(0, reconcileFixesMax),
           ({ drift, mend }) => mendOne(drift, mend, { user: null, why: null }),
           { concurrency: reconcileCallsMax, discard: true }
         )
-      })
+      },
+      Effect.catchTag("JournalError", ({ message }) =>
+        Effect.logWarning(`nothing is put right while the pauses cannot be read: ${message}`)
+      )
     )
+
+    const pass = (chosen: ReadonlyArray<Kind>, sinceMs: number) =>
+      one.withPermits(1)(
+        Effect.suspend(() => (chosen.every(({ begunAtMs }) => begunAtMs >= sinceMs) ? Effect.void : round(chosen)))
+      )
 
     const isWithin = ({ org, kind, actor }: Only, drift: Drift): boolean =>
       drift.org === org && (kind === undefined || drift.kind === kind) && (actor === undefined || drift.actor?.id === actor)
 
     const rowsOf = (only: Only) => kinds.flatMap(({ drifts }) => drifts.rows.filter((drift) => isWithin(only, drift)))
 
+    const underPauses =
+      (pauses: ReadonlyArray<Pause>) =>
+      (drift: Drift): Drift => {
+        const pause = pauseOf(pauses, drift.org, drift.kind)
+        return pause === null ? drift : { ...drift, held: pauseText(pause) }
+      }
+
     const unknownOf = ({ unknown }: Drifts, org: string) => unknown.filter((one) => one.org === null || one.org === org)
 
     yield* Random.nextIntBetween(reconcileEveryMs * 0.8, reconcileEveryMs * 1.2).pipe(
       Effect.flatMap(Effect.sleep),
-      Effect.andThen(round),
+      Effect.andThen(one.withPermits(1)(round(kinds))),
       Effect.catchCause((cause) => Effect.logWarning("a round of reconciling", cause)),
       Effect.forever,
       Effect.forkScoped
     )
 
     return Reconcile.of({
-      round,
+      kinds: kinds.map(({ reconciler: { kind } }) => kind),
+
+      pass: Effect.fnUntraced(function* (kind, sinceMs) {
+        const chosen = kinds.filter(({ reconciler }) => kind === null || reconciler.kind === kind)
+        // It goes on where nobody waits for it any more.
+        const passing = yield* Effect.forkIn(pass(chosen, sinceMs), scope)
+        return (yield* Effect.timeoutOption(Fiber.await(passing), passWaitMs))._tag === "Some"
+      }),
+
       known: (org) =>
-        Effect.sync(() => {
-          const rows = rowsOf({ org })
+        Effect.map(oversight.pauses(org), (pauses) => {
+          const rows = rowsOf({ org }).map(underPauses(pauses))
           const report = ({ reconciler: { kind }, drifts }: Kind): KindReport => ({
             kind,
             lookedAtMs: drifts.lookedAtMs,
             judged: drifts.judged,
             drift: rows.filter((row) => row.kind === kind).length,
             held: drifts.held,
+            paused: pauseOf(pauses, org, kind),
             unknown: unknownOf(drifts, org)
           })
           return { kinds: kinds.map(report), rows }
@@ -209,7 +253,7 @@ const make = <R>(reconcilers: Effect.Effect<ReadonlyArray<Reconciler>, never, R>
           )
         )
         const madeAtMs = yield* Clock.currentTimeMillis
-        const rows = rowsOf(only)
+        const rows = rowsOf(only).map(underPauses(yield* oversight.pauses(only.org)))
         const mends = new Map(
           rows.map((row) => [row.id, kinds.find(({ reconciler }) => reconciler.kind === row.kind)!.mends.get(row.subject)!])
         )
@@ -224,10 +268,16 @@ const make = <R>(reconcilers: Effect.Effect<ReadonlyArray<Reconciler>, never, R>
         const nowMs = yield* Clock.currentTimeMillis
         if (plan === undefined || plan.org !== org || nowMs - plan.madeAtMs > planMs) return null
         if (items !== "safe" && items.some((item) => !plan.mends.has(item))) return null
-        const chosen = plan.rows.filter((row) => (items === "safe" ? isRipe(row, nowMs) : items.includes(row.id)))
-        return yield* one.withPermits(1)(
-          Effect.forEach(chosen, (drift) => mendOne(drift, plan.mends.get(drift.id)!, by), { concurrency: reconcileCallsMax })
+        // Paused since it was planned, or no more.
+        const pauses = items === "safe" ? yield* oversight.pauses(org) : []
+        const isPaused = ({ kind }: Drift) => pauseOf(pauses, org, kind) !== null
+        const chosen = plan.rows.filter((row) =>
+          items === "safe" ? isRipe(row, nowMs) && !isPaused(row) : items.includes(row.id)
         )
+        const mending = Effect.forEach(chosen, (drift) => mendOne(drift, plan.mends.get(drift.id)!, by), {
+          concurrency: reconcileCallsMax
+        })
+        return yield* Fiber.join(yield* Effect.forkIn(one.withPermits(1)(mending), scope))
       })
     })
   })

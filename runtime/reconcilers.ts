@@ -138,9 +138,9 @@ export const runtimeReconcilers = Effect.gen(function* () {
             reason: `it was given up: ${row.error ?? "nobody said why"}`,
             fix: { event: "retry", effect: "it runs again, under the same key", mode: "ask", ifRevision: null },
             mend: () =>
-              oversight.exhume(row.address.org, row.key).pipe(
-                Effect.tap((isDue) => (isDue ? router.hurry : Effect.void)),
-                Effect.map((isDue) => (isDue ? applied("it is due again") : skipped("it is not buried any more"))),
+              oversight.exhume(row.address.org, [row.key]).pipe(
+                Effect.tap((due) => (due.length > 0 ? router.hurry : Effect.void)),
+                Effect.map((due) => (due.length > 0 ? applied("it is due again") : skipped("it is not buried any more"))),
                 Effect.catch(({ message }) => Effect.succeed(failed(message)))
               )
           }))

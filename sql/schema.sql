@@ -510,6 +510,16 @@ create table organisations (
   constraint organisations_pkey PRIMARY KEY (id)
 );
 
+create table pauses (
+  org text collate "C" not null,
+  kind text collate "C" not null,
+  by text,
+  why text not null,
+  at bigint not null default proliferate.now_ms(),
+  until bigint not null,
+  constraint pauses_pkey PRIMARY KEY (org, kind)
+);
+
 create table projections (
   org text collate "C" not null,
   kind text collate "C" not null,

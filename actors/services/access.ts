@@ -50,7 +50,7 @@ export const verbs = {
   "session.resume": "member",
   "session.stop": "member",
   "session.answer": "member",
-  // By the session's own agent alone, see \`agentVerbs\`.
+  // By the session's own agent alone, see `agentVerbs`.
   "session.act": "owner",
   "session.calls": "viewer",
   "approvals.read": "viewer",
@@ -71,7 +71,6 @@ export const verbs = {
   "connectors.read": "viewer",
   "connectors.change": "admin",
   "actors.read": "viewer",
-  "actors.release": "admin",
   "operations.read": "admin",
   "operations.apply": "admin"
 } as const satisfies Record<string, Role>

@@ -1,4 +1,4 @@
-/** Actors of any kind, seen by whoever may look after them: what is stored, what happened, and letting a quarantined one go on. */
+/** Actors of any kind, seen by whoever may look after them: what is stored, and what happened. */
 import { Context, Effect, Layer } from "effect"
 import { Journal, type JournalError, type JournalRow } from "../../runtime/journal.ts"
 import { Router, type Unavailable, type View } from "../../runtime/router.ts"
@@ -22,12 +22,6 @@ export class Inspection extends Context.Service<
       after: number,
       limit: number
     ) => Effect.Effect<ReadonlyArray<JournalRow>, ServiceError | JournalError>
-    /** False if it was not quarantined. */
-    readonly release: (
-      pass: Pass<"actors.release">,
-      kind: string,
-      id: string
-    ) => Effect.Effect<boolean, ServiceError | JournalError | Unavailable>
   }
 >()("proliferate/actors/services/Inspection") {
   static readonly layer: Layer.Layer<Inspection, never, Journal | Router> = Layer.effect(
@@ -49,9 +43,6 @@ export class Inspection extends Context.Service<
         }),
         history: Effect.fn("Inspection.history")(function* (pass, kind, id, after, limit) {
           return fitting(yield* journal.history(yield* addressOf(pass, kind, id), after, limit))
-        }),
-        release: Effect.fn("Inspection.release")(function* (pass, kind, id) {
-          return yield* router.release(yield* addressOf(pass, kind, id))
         })
       })
     })

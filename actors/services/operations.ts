@@ -1,23 +1,21 @@
 /**
- * What operators ask: what has come apart, what would be done about it, doing it, and what was done. Everything is of their own
- * organisation; what the loop does by itself is runtime/reconcile.ts.
+ * What operators ask: what has come apart, what would be done about it, doing it or leaving it for a while, and what was done.
+ * Everything is of their own organisation; what the loop does by itself is runtime/reconcile.ts.
  */
-import { Context, Effect, Layer, Schema } from "effect"
-import { newId } from "../../runtime/address.ts"
+import { Clock, Context, Effect, Layer, Schema } from "effect"
 import type { Drift, Outcome } from "../../runtime/drift.ts"
 import { Journal, type JournalError, type Quarantine } from "../../runtime/journal.ts"
 import { type FixNote, Oversight } from "../../runtime/oversight.ts"
+import { everyKind, type Pause } from "../../runtime/pauses.ts"
 import { type KindReport, Reconcile } from "../../runtime/reconcile.ts"
 import { type Kept, type Passed, type Policy, Retention, type RetentionError } from "../../runtime/retention.ts"
 import { type NodeSight, Router, type Unavailable } from "../../runtime/router.ts"
 import type { Tree } from "../../runtime/tree.ts"
 import { type Pass, userOf } from "./access.ts"
 import { ServiceError } from "./error.ts"
+import { fixNote, Why } from "./fix-notes.ts"
 import { Id } from "./words.ts"
 
-const Why = Schema.String.check(
-  Schema.isPattern(/^\S[^\p{Cc}\p{Cs}]{0,499}$/u, { message: "1 to 500 characters that say why, without control characters" })
-)
 const Item = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(400))
 
 export const Wanted = Schema.Struct({ kind: Schema.optionalKey(Id), actor: Schema.optionalKey(Id) })
@@ -28,6 +26,16 @@ export const Applied = Schema.Struct({
 })
 export const Hosted = Schema.Struct({ home: Schema.optionalKey(Id) })
 export const Asked = Schema.Struct({ why: Why })
+/** No pause without an end: 7 d at most. */
+export const Paused = Schema.Struct({
+  lastsMs: Schema.Int.check(Schema.isBetween({ minimum: 60_000, maximum: 604_800_000 })),
+  why: Why
+})
+/** `since`: a pass that began then or later will do; the first question leaves it out, a repeat says when that was asked. */
+export const PassAsked = Schema.Struct({
+  kind: Schema.optionalKey(Id),
+  sinceMs: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
+})
 export const Taken = Schema.Struct({ dryRun: Schema.Boolean })
 
 /** A row as pages, programs and the command line have it: times as people read them. */
@@ -53,7 +61,16 @@ export interface Seen {
   readonly kinds: ReadonlyArray<KindReport>
 }
 
+export interface Handled extends Seen {
+  readonly requestedAtMs: number
+  /** Null: not yet; ask again with `sinceMs`. */
+  readonly handledAtMs: number | null
+  /** What was put right since it was asked for. */
+  readonly fixes: ReadonlyArray<FixNote & { readonly atMs: number }>
+}
+
 const fixesShown = 20
+const fixesListed = 100
 /** Whoever asks for a pass waits for 25 s; what is left is taken out by the hour. */
 const passAskedMs = 15_000
 const quarantinedShown = 200
@@ -80,12 +97,30 @@ export class Operations extends Context.Service<
     readonly plan: (
       pass: Pass<"operations.read">,
       wanted: typeof Wanted.Type
-    ) => Effect.Effect<Seen & { readonly plan: string; readonly madeAt: string }>
+    ) => Effect.Effect<Seen & { readonly plan: string; readonly madeAt: string }, ServiceError | JournalError>
     readonly apply: (
       pass: Pass<"operations.apply">,
       plan: string,
       request: typeof Applied.Type
-    ) => Effect.Effect<ReadonlyArray<Outcome & { readonly id: string }>, ServiceError>
+    ) => Effect.Effect<ReadonlyArray<Outcome & { readonly id: string }>, ServiceError | JournalError>
+    /** Has the server that answers look, and put right what is safe, as it does by itself; waits until it has, 20 s at most. */
+    readonly pass: (
+      pass: Pass<"operations.apply">,
+      asked: typeof PassAsked.Type
+    ) => Effect.Effect<Handled, ServiceError | JournalError>
+    /** Nothing of a kind, or of `all`, is put right by itself until then. */
+    readonly pause: (
+      pass: Pass<"operations.apply">,
+      kind: string,
+      request: typeof Paused.Type
+    ) => Effect.Effect<Pause, ServiceError | JournalError>
+    /** False if it was not paused. */
+    readonly resume: (pass: Pass<"operations.apply">, kind: string) => Effect.Effect<boolean, ServiceError | JournalError>
+    /** Notes of what was put right, and of what operators did, newest first. */
+    readonly audit: (
+      pass: Pass<"operations.read">,
+      only: { readonly withinMs?: number; readonly by?: string; readonly limit?: number }
+    ) => Effect.Effect<ReadonlyArray<FixNote & { readonly atMs: number }>, JournalError>
     /** Lets a quarantined actor go on; false if it was not. */
     readonly release: (
       pass: Pass<"operations.apply">,
@@ -106,8 +141,6 @@ export class Operations extends Context.Service<
       },
       RetentionError
     >
-    /** Makes a buried command due again; false if it was not buried. */
-    readonly retry: (pass: Pass<"operations.apply">, key: string, why: string) => Effect.Effect<boolean, JournalError>
   }
 >()("proliferate/actors/services/Operations") {
   static readonly layer: Layer.Layer<Operations, never, Reconcile | Oversight | Journal | Router | Retention> = Layer.effect(
@@ -116,13 +149,12 @@ export class Operations extends Context.Service<
       const [reconcile, oversight, journal, router] = [yield* Reconcile, yield* Oversight, yield* Journal, yield* Router]
       const retention = yield* Retention
 
-      const note = Effect.fnUntraced(function* (
-        pass: Pass<"operations.apply">,
-        why: string,
-        done: Pick<FixNote, "kind" | "subject" | "fix" | "result" | "outcome">
-      ) {
-        const id = yield* newId("fix")
-        yield* oversight.note({ id, org: pass.organisation, by: userOf(pass), why, plannedRev: null, ...done })
+      const noted = (...said: Parameters<typeof fixNote>) => Effect.flatMap(fixNote(...said), oversight.note)
+
+      const known = Effect.fnUntraced(function* (kind: string | undefined) {
+        if (kind === undefined || reconcile.kinds.includes(kind)) return
+        const message = `kind: nothing is looked for under ${kind}, but under ${reconcile.kinds.join(", ")}`
+        return yield* new ServiceError({ reason: "invalid", message })
       })
 
       return Operations.of({
@@ -147,6 +179,7 @@ export class Operations extends Context.Service<
         }),
 
         plan: Effect.fn("Operations.plan")(function* ({ organisation }, { kind, actor }) {
+          yield* known(kind)
           const plan = yield* reconcile.plan({ org: organisation, kind, actor })
           const { kinds } = yield* reconcile.known(organisation)
           return { plan: plan.id, madeAt: iso(plan.madeAtMs), drift: plan.rows.map(rowOf), kinds }
@@ -161,6 +194,47 @@ export class Operations extends Context.Service<
           return mended.map(({ drift: { id }, result, outcome }) => ({ id, result, outcome }))
         }),
 
+        pass: Effect.fn("Operations.pass")(function* ({ organisation }, { kind, sinceMs }) {
+          yield* known(kind)
+          const nowMs = yield* Clock.currentTimeMillis
+          // Nobody waits for a pass of the future.
+          const requestedAtMs = Math.min(sinceMs ?? nowMs, nowMs)
+          const isHandled = yield* reconcile.pass(kind ?? null, requestedAtMs)
+          const answeredAtMs = yield* Clock.currentTimeMillis
+          const { kinds, rows } = yield* reconcile.known(organisation)
+          const isWanted = (one: { readonly kind: string }) => kind === undefined || one.kind === kind
+          const fixes = yield* oversight.notes(organisation, fixesListed, {
+            withinMs: Math.max(1, answeredAtMs - requestedAtMs)
+          })
+          return {
+            requestedAtMs,
+            handledAtMs: isHandled ? answeredAtMs : null,
+            kinds: kinds.filter(isWanted),
+            drift: rows.filter(isWanted).map(rowOf),
+            fixes: fixes.filter(isWanted)
+          }
+        }),
+
+        pause: Effect.fn("Operations.pause")(function* (pass, kind, { lastsMs, why }) {
+          if (kind !== everyKind) yield* known(kind)
+          const paused = yield* oversight.pause({ org: pass.organisation, kind, by: userOf(pass), why, lastsMs })
+          const outcome = `until ${iso(paused.untilMs)}`
+          yield* noted(pass, why, { kind, subject: kind, fix: "pause", result: "applied", outcome })
+          return paused
+        }),
+
+        resume: Effect.fn("Operations.resume")(function* (pass, kind) {
+          if (kind !== everyKind) yield* known(kind)
+          const wasPaused = yield* oversight.resume(pass.organisation, kind)
+          const outcome = "it is put right by itself again"
+          if (wasPaused) yield* noted(pass, null, { kind, subject: kind, fix: "resume", result: "applied", outcome })
+          return wasPaused
+        }),
+
+        audit: Effect.fn("Operations.audit")(({ organisation }, { withinMs, by, limit = fixesListed }) =>
+          oversight.notes(organisation, limit, { withinMs, by })
+        ),
+
         release: Effect.fn("Operations.release")(function* (pass, kind, id, why) {
           const address = yield* journal.find(pass.organisation, kind, id)
           if (address === null)
@@ -168,7 +242,7 @@ export class Operations extends Context.Service<
           const released = yield* router.release(address)
           if (released) {
             const done = { kind: "actor.quarantined", subject: `${kind}/${id}`, fix: "release", outcome: "released" }
-            yield* note(pass, why, { ...done, result: "applied" })
+            yield* noted(pass, why, { ...done, result: "applied" })
           }
           return released
         }),
@@ -178,21 +252,6 @@ export class Operations extends Context.Service<
           if (dryRun) return { days: retention.policy, old, left: null, finished: true }
           const { finished } = yield* retention.pass(passAskedMs)
           return { days: retention.policy, old, left: yield* retention.due(organisation), finished }
-        }),
-
-        retry: Effect.fn("Operations.retry")(function* (pass, key, why) {
-          const isDue = yield* oversight.exhume(pass.organisation, key)
-          if (isDue) {
-            yield* router.hurry
-            yield* note(pass, why, {
-              kind: "outbox.dead",
-              subject: key,
-              fix: "retry",
-              result: "applied",
-              outcome: "it is due again"
-            })
-          }
-          return isDue
         })
       })
     })

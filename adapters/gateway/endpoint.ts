@@ -5,6 +5,7 @@ import type { Actions } from "../../actors/services/actions.ts"
 import type { Approvals } from "../../actors/services/approvals.ts"
 import type { Catalogue } from "../../actors/services/catalogue.ts"
 import type { Clicks } from "../../actors/services/clicks.ts"
+import type { Commands } from "../../actors/services/commands.ts"
 import type { Configurations } from "../../actors/services/configurations.ts"
 import type { Connections } from "../../actors/services/connections.ts"
 import type { ConnectorBook } from "../../actors/services/connector-book.ts"
@@ -30,6 +31,7 @@ export type Services =
   | Approvals
   | Catalogue
   | Clicks
+  | Commands
   | Connections
   | ConnectorBook
   | EvidenceOf

@@ -115,7 +115,7 @@ export const refusalOf = (failure: Failure): Refusal => {
     case "Unavailable":
       return refusal(failure.reason === "busy" ? "busy" : "unavailable", failure.message)
     case "Quarantined":
-      return refusal("quarantined", `${failure.reason}; an administrator lets it go on with \`proliferate actor release\``)
+      return refusal("quarantined", `${failure.reason}; an administrator lets it go on with \`proliferate ops release\``)
     case "Crashed":
       return refusal("internal", "it crashed on this request; nothing was written")
     case "FeedError":

@@ -222,12 +222,5 @@ export const routes: ReadonlyArray<Route> = [
       Inspection.use((actors) => actors.history(pass, params["kind"]!, params["id"]!, after, limit)).pipe(
         Effect.map((rows) => ok({ rows }))
       )
-  }),
-  on("POST", "/v1/actors/:kind/:id/release", {
-    verb: "actors.release",
-    run: ({ pass, params }) =>
-      Inspection.use((actors) => actors.release(pass, params["kind"]!, params["id"]!)).pipe(
-        Effect.map((released) => ok({ released }))
-      )
   })
 ]

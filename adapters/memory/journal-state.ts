@@ -1,6 +1,7 @@
 /** What a journal in memory holds. It outlives the journal: another one built on it is a restart. */
 import type { Address } from "../../runtime/address.ts"
 import type { Budget, Projection, Stored } from "../../runtime/journal.ts"
+import type { Pause } from "../../runtime/pauses.ts"
 
 export interface ActorRow {
   readonly address: Address
@@ -54,6 +55,8 @@ export interface JournalState {
   readonly rooms: Map<string, ReadonlyArray<string>>
   /** By `kind/id`. */
   readonly projections: Map<string, ProjectedRow>
+  /** By `org/kind`. */
+  readonly pauses: Map<string, Pause>
 }
 
 export const emptyJournal = (): JournalState => ({
@@ -62,5 +65,6 @@ export const emptyJournal = (): JournalState => ({
   claims: new Map(),
   budgets: new Map(),
   rooms: new Map(),
-  projections: new Map()
+  projections: new Map(),
+  pauses: new Map()
 })

@@ -99,7 +99,7 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
 
   const claimed = ({ key, claim }: Completion): CommandRow | undefined => {
     const row = commands.get(key)
-    return row && !row.dead && row.claimedUntilMs > 0 && String(row.attempt) === claim ? row : undefined
+    return row && row.claimedUntilMs > 0 && String(row.attempt) === claim ? row : undefined
   }
 
   const complete = (completion: Completion | null) => {
@@ -253,7 +253,7 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
     bury: (completion, error) =>
       call("bury", (nowMs) => {
         const row = claimed(completion)
-        if (row) Object.assign(row, { dead: true, deadAtMs: nowMs, error })
+        if (row) Object.assign(row, { dead: true, deadAtMs: nowMs, claimedUntilMs: 0, error })
       }),
 
     dueTimers: (aheadMs, limit, versions) =>

@@ -1,8 +1,9 @@
-/** What looking after actors reads of a journal in memory, and its notes. Promises: runtime/oversight.ts. */
+/** What looking after actors reads of a journal in memory, its notes, and pauses. Promises: runtime/oversight.ts. */
 import { Clock, Effect, Layer } from "effect"
 import type { Address } from "../../runtime/address.ts"
-import { JournalError } from "../../runtime/journal.ts"
-import { type FixNote, Oversight, type WaitingCommand } from "../../runtime/oversight.ts"
+import { JournalError, type JournalRow } from "../../runtime/journal.ts"
+import { type FixNote, type ListedCommand, Oversight, type WaitingCommand } from "../../runtime/oversight.ts"
+import type { Pause } from "../../runtime/pauses.ts"
 import type { CommandRow, JournalState } from "./journal-state.ts"
 
 export type Notes = Array<FixNote & { readonly atMs: number }>
@@ -14,7 +15,7 @@ const byId = (left: { readonly address: Address }, right: { readonly address: Ad
   left.address.id < right.address.id ? -1 : 1
 
 export const memoryOversight = (
-  { actors, commands }: JournalState,
+  { actors, commands, pauses }: JournalState,
   notes: Notes = [],
   isOut: IsOut = Effect.succeed(false)
 ): Oversight["Service"] => {
@@ -34,6 +35,28 @@ export const memoryOversight = (
     error,
     forMs
   })
+
+  const newestDeath = (left: CommandRow, right: CommandRow) => right.deadAtMs - left.deadAtMs || (left.key < right.key ? -1 : 1)
+  const placeOf = ({ key }: CommandRow) => key.split(":").slice(-2).map(Number) as [rev: number, index: number]
+  const soonestDue = (left: CommandRow, right: CommandRow) => {
+    const [[leftRev, leftIndex], [rightRev, rightIndex]] = [placeOf(left), placeOf(right)]
+    return left.dueMs - right.dueMs || leftRev - rightRev || leftIndex - rightIndex || (left.key < right.key ? -1 : 1)
+  }
+  const listed = (row: CommandRow, nowMs: number): ListedCommand => {
+    const { key, address, name, attempt, error, dead, deadAtMs, claimedUntilMs } = row
+    const asked = actors.get(`${address.kind}/${address.id}`)?.journal[placeOf(row)[0] - 1]
+    return {
+      key,
+      address,
+      name,
+      attempt,
+      error,
+      state: dead ? "dead" : claimedUntilMs > nowMs ? "running" : "waiting",
+      isAside: isQuarantined(address),
+      ageMs: asked === undefined ? null : nowMs - (JSON.parse(asked) as JournalRow).atMs,
+      inMs: (dead ? deadAtMs : waitsSince(row)) - nowMs
+    }
+  }
 
   return {
     standing: (after, limit) =>
@@ -67,7 +90,7 @@ export const memoryOversight = (
       call((nowMs) =>
         [...commands.values()]
           .filter(({ dead }) => dead)
-          .sort((left, right) => right.deadAtMs - left.deadAtMs || (left.key < right.key ? -1 : 1))
+          .sort(newestDeath)
           .slice(0, limit)
           .map((row) => waiting(row, nowMs - row.deadAtMs))
       ),
@@ -77,21 +100,69 @@ export const memoryOversight = (
           .filter(({ address, dead }) => address.org === org && address.kind === kind && address.id === id && !dead)
           .map(({ key, name, params }) => ({ key, name, params: JSON.parse(params) }))
       ),
-    exhume: (org, key) =>
+    commands: (org, which, limit) =>
+      call((nowMs) =>
+        [...commands.values()]
+          .filter(({ address, dead }) => address.org === org && dead === (which === "dead"))
+          .sort(which === "dead" ? newestDeath : soonestDue)
+          .slice(0, limit)
+          .map((row) => listed(row, nowMs))
+      ),
+    buried: (org, { name, actor, error }, limit) =>
+      call(() =>
+        [...commands.values()]
+          .filter((row) => row.dead && row.address.org === org)
+          .filter((row) => name === undefined || row.name === name)
+          .filter(({ address }) => actor === undefined || address.id === actor)
+          .filter((row) => error === undefined || row.error?.includes(error) === true)
+          .sort(newestDeath)
+          .slice(0, limit)
+          .map(({ key }) => key)
+      ),
+    exhume: (org, keys) =>
+      call((nowMs) =>
+        keys.toSorted().filter((key) => {
+          const row = commands.get(key)
+          if (row === undefined || !row.dead || row.address.org !== org || row.claimedUntilMs > nowMs) return false
+          Object.assign(row, { dead: false, claimedUntilMs: 0, dueMs: nowMs })
+          return true
+        })
+      ),
+    seize: (org, key, claimMs) =>
       call((nowMs) => {
         const row = commands.get(key)
-        if (row === undefined || !row.dead || row.address.org !== org) return false
-        Object.assign(row, { dead: false, claimedUntilMs: 0, dueMs: nowMs })
-        return true
+        if (row === undefined || row.address.org !== org) return null
+        if (row.claimedUntilMs > nowMs) return "running"
+        Object.assign(row, { attempt: row.attempt + 1, claimedUntilMs: nowMs + claimMs })
+        const { address, name, params, attempt } = row
+        return { key, address, name, params: JSON.parse(params), attempt, claim: String(attempt) }
       }),
+    pause: ({ lastsMs, ...said }) =>
+      call((nowMs) => {
+        const pause: Pause = { ...said, atMs: nowMs, untilMs: nowMs + lastsMs }
+        pauses.set(`${said.org}/${said.kind}`, pause)
+        return pause
+      }),
+    resume: (org, kind) =>
+      call((nowMs) => {
+        const pause = pauses.get(`${org}/${kind}`)
+        pauses.delete(`${org}/${kind}`)
+        return pause !== undefined && pause.untilMs > nowMs
+      }),
+    pauses: (org) =>
+      call((nowMs) =>
+        [...pauses.entries()]
+          .sort(([left], [right]) => (left < right ? -1 : 1))
+          .flatMap(([, pause]) => (pause.untilMs > nowMs && (org === null || pause.org === org) ? [pause] : []))
+      ),
     note: (fix) =>
       call((nowMs) => {
         if (!notes.some(({ org, id }) => org === fix.org && id === fix.id)) notes.push({ ...fix, atMs: nowMs })
       }),
-    notes: (org, limit) =>
-      call(() =>
+    notes: (org, limit, { withinMs = Number.POSITIVE_INFINITY, by } = {}) =>
+      call((nowMs) =>
         notes
-          .filter((note) => note.org === org)
+          .filter((note) => note.org === org && note.atMs >= nowMs - withinMs && (by === undefined || note.by === by))
           .toReversed()
           .slice(0, limit)
       )

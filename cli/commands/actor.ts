@@ -26,7 +26,7 @@ const show = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Shows the actor as its host has it: state, revision, epoch, what it waits for, and why it is quarantined if it is"
+    "Shows the actor as its host has it: state, revision, epoch, what it takes now, and why it is quarantined if it is"
   ),
   Command.withExamples([{ command: "proliferate actor show session ses_01", description: "The machine behind a session" }])
 )
@@ -65,23 +65,8 @@ const history = Command.make(
   Command.withDescription("Everything that was committed of an actor, oldest first: the event, who sent it, and what it led to")
 )
 
-const release = Command.make(
-  "release",
-  { kind, id },
-  Effect.fn("cli.actor.release")(function* ({ kind, id }) {
-    const { json, value } = yield* ask("POST", pathOf(kind, id, "/release"), Schema.Struct({ released: Schema.Boolean }), {
-      body: {}
-    })
-    yield* answer(json, () => (value.released ? `${kind} ${id} goes on.` : `${kind} ${id} was not quarantined.`))
-  })
-).pipe(
-  Command.withDescription(
-    "Lets a quarantined actor go on. It was set aside because an event crashed it repeatedly: look at `actor show` first. Only an administrator may."
-  )
-)
-
 export const actor = Command.make("actor").pipe(
   Command.withShortDescription("For operators: the actors behind sessions"),
-  Command.withDescription("Looks into the actors behind sessions: their state, their journal, and their quarantine."),
-  Command.withSubcommands([show, history, release])
+  Command.withDescription("Looks into the actors behind sessions: their state, what it takes, and their journal."),
+  Command.withSubcommands([show, history])
 )

@@ -50,7 +50,7 @@ beforeAll(async () => {
     "POST /v1/sessions": ({ headers }) => ({ status: headers["idempotency-key"] === "again" ? 200 : 201, body: sessionView() }),
     "GET /v1/repositories": { status: 200, body: { repositories: "none" } },
     "POST /v1/repositories": problem(422, "reference", "git ls-remote of /nowhere failed: no repository"),
-    "POST /v1/actors/session/ses_1/release": problem(423, "quarantined", "it crashed on every try"),
+    "POST /v1/operations/actors/session/ses_1/release": problem(423, "quarantined", "it crashed on every try"),
     "GET /v1/actors/session/ses_1/history": {
       status: 200,
       body: {
@@ -162,7 +162,7 @@ describe("how a command fails", () => {
     ["a busy server", ["tokens", "list"], 69, "too much at once", "Try again in 2 s"],
     ["something that is not there", ["sessions", "show", "ses_2"], 1, "there is no /v1/sessions/ses_2", "`list`"],
     ["a reference that cannot be used", ["repos", "add", "/nowhere"], 1, "git ls-remote", "Correct it"],
-    ["a quarantined actor", ["actor", "release", "session", "ses_1"], 3, "it crashed", "actor show"],
+    ["a quarantined actor", ["ops", "release", "ses_1", "--reason", "x"], 3, "it crashed", "actor show"],
     ["an answer of another version", ["repos", "list"], 1, "does not understand", "same version"],
     ["a configuration that is not there", ["sessions", "create", "-c", "nope"], 2, "no configuration nope", "There is: web."]
   ])("says what was wrong and what to do about %s", async (_, args, exit, what, todo) => {

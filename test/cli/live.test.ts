@@ -123,5 +123,5 @@ it("has its history to show when all is over", { timeout: 30_000 }, async () => 
   const { rows } = await json("actor", "history", "session", sessionId)
   expect(rows[0].event.type).toBe("create")
   expect((await run(["sessions", "diff", sessionId], env)).code).toBe(3)
-  expect((await run(["actor", "release", "session", sessionId], env)).stdout).toContain("was not quarantined")
+  expect((await run(["ops", "release", sessionId, "--reason", "a look"], env)).stdout).toContain("was not set aside")
 })

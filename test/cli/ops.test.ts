@@ -25,6 +25,7 @@ const kind = {
   judged: 0,
   drift: 0,
   held: null,
+  paused: null as { kind: string; by: string; why: string; untilMs: number } | null,
   unknown: [{ org: null, subject: "e2b", why: "no answer" }]
 }
 
@@ -56,6 +57,18 @@ const hosted = {
 let server: ApiServer
 let env: Record<string, string>
 let drift: Array<typeof row> = []
+let kinds = [kind]
+let passes = 0
+
+const noted = {
+  subject: "session/ses_1",
+  fix: "release",
+  by: "usr_1",
+  why: "mended",
+  result: "applied",
+  outcome: "released",
+  atMs: 1_700_000_000_000
+}
 beforeAll(async () => {
   makeBundle()
   server = await startApiServer({
@@ -68,7 +81,26 @@ beforeAll(async () => {
         finished: dryRun
       }
     }),
-    "GET /v1/operations": () => ({ status: 200, body: { drift, kinds: [kind], fixes: [], nodes: [] } }),
+    "GET /v1/operations": () => ({ status: 200, body: { drift, kinds, fixes: [], nodes: [] } }),
+    "POST /v1/operations/passes": ({ body }) => {
+      passes += 1
+      const isOver = body.sinceMs === 1_700_000_000_000 && body.kind !== "outbox.dead"
+      const handled = { requestedAtMs: 1_700_000_000_000, handledAtMs: isOver ? 1_700_000_005_000 : null }
+      return { status: 200, body: { ...handled, kinds, drift, fixes: isOver ? [noted] : [] } }
+    },
+    "POST /v1/operations/kinds/all/pause": ({ body }) => ({
+      status: 200,
+      body: {
+        org: "org_1",
+        kind: "all",
+        by: "usr_1",
+        why: body.why,
+        atMs: 1_700_000_000_000,
+        untilMs: 1_700_000_000_000 + body.lastsMs
+      }
+    }),
+    "POST /v1/operations/kinds/sandbox.stray/resume": { status: 200, body: { resumed: false } },
+    "GET /v1/operations/audit": { status: 200, body: { notes: [noted] } },
     "GET /v1/operations/tree": ({ path }) => ({
       status: 200,
       body: path.endsWith("?home=ses_none") ? { homesTotal: 0, homes: [], quarantined: [] } : hosted
@@ -84,7 +116,6 @@ beforeAll(async () => {
       }
     }),
     "POST /v1/operations/plans/pln_old/apply": problem(409, "refused", "there is no plan pln_old, or it is older than 15 min"),
-    "POST /v1/operations/commands/session%3Ases_1%3A3%3A0/retry": { status: 200, body: { retried: true } },
     "POST /v1/operations/actors/session/ses_1/release": { status: 200, body: { released: true } }
   })
   env = { PROLIFERATE_URL: server.url, PROLIFERATE_TOKEN: "plf_x" }
@@ -137,7 +168,13 @@ describe("proliferate ops", () => {
       ["reconcile"],
       ["reconcile", "--dry-run", "--plan", "pln_1"],
       ["reconcile", "--plan", "pln_1"],
-      ["retry", "session:ses_1:3:0"],
+      ["reconcile", "--now", "--dry-run"],
+      ["reconcile", "--now", "--actor", "ses_1"],
+      ["reconcile", "--now", "--wait", "soon"],
+      ["pause", "all", "--for", "30m"],
+      ["pause", "all", "--reason", "x"],
+      ["pause", "all", "--for", "ever", "--reason", "x"],
+      ["audit", "--since", "yesterday"],
       ["release", "ses_1"],
       ["release", "session/", "--reason", "x"]
     ])
@@ -166,13 +203,42 @@ describe("proliferate ops", () => {
     expect((await run(["ops", "tree", "--home", "ses_none"], env)).stdout).toContain("Nothing is in memory here.")
   })
 
-  it("retries a command and releases an actor, for a reason", async () => {
-    const retried = await run(["ops", "retry", "session:ses_1:3:0", "--reason", "it is back"], env)
-    expect([retried.code, lastAsked().body]).toEqual([0, { why: "it is back" }])
-    expect(retried.stdout).toContain("is due again")
+  it("releases an actor, for a reason", async () => {
     const released = await run(["ops", "release", "ses_1", "--reason", "mended"], env)
     expect([released.code, lastAsked().path]).toEqual([0, "/v1/operations/actors/session/ses_1/release"])
     expect(released.stdout).toContain("goes on")
+  })
+
+  it("pauses for so long and resumes, and shows in its status what is paused", async () => {
+    const paused = await run(["ops", "pause", "all", "--for", "30m", "--reason", "an incident"], env)
+    expect([paused.code, lastAsked().body]).toEqual([0, { lastsMs: 1_800_000, why: "an incident" }])
+    expect(paused.stdout).toContain("all is paused until 2023-11-14 22:43 by usr_1: an incident")
+    const resumed = await run(["ops", "resume", "sandbox.stray"], env)
+    expect([resumed.code, resumed.stdout.trimEnd()]).toEqual([0, "sandbox.stray was not paused."])
+    kinds = [{ ...kind, paused: { kind: kind.kind, by: "usr_1", why: "a drill", untilMs: 1_700_000_000_000 } }]
+    expect((await run(["ops", "status"], env)).stdout).toContain("paused until 2023-11-14 22:13 by usr_1: a drill")
+    kinds = [kind]
+  })
+
+  it("asks for a pass, and after it until it has been made; leaves with 7 where it takes too long", async () => {
+    drift = []
+    passes = 0
+    const made = await run(["ops", "reconcile", "--now", "--kind", "sandbox.stray"], env)
+    expect([made.code, passes, lastAsked().body]).toEqual([0, 2, { kind: "sandbox.stray", sinceMs: 1_700_000_000_000 }])
+    expect(made.stdout).toContain("No drift.")
+    expect(made.stdout).toContain("applied: released")
+    drift = [row]
+    expect((await run(["ops", "reconcile", "--now"], env)).code).toBe(8)
+    const late = await run(["ops", "reconcile", "--now", "--kind", "outbox.dead", "--wait", "0s"], env)
+    expect([late.code, late.stdout]).toEqual([7, ""])
+    expect(late.stderr).toContain("not over yet")
+  })
+
+  it("lists who did what, and why", async () => {
+    const { code, stdout } = await run(["ops", "audit", "--since", "1h", "--by", "usr_1"], env)
+    expect([code, lastAsked().path]).toEqual([0, "/v1/operations/audit?limit=100&withinMs=3600000&by=usr_1"])
+    expect(stdout).toContain("mended")
+    expect(JSON.parse((await run(["ops", "audit", "--json"], env)).stdout)).toEqual({ notes: [noted] })
   })
 
   it("says what is older than is kept, and what was archived and dropped of it", async () => {

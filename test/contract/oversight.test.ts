@@ -32,7 +32,7 @@ const inPostgres = Layer.effectContext(
   Effect.gen(function* () {
     const pools = yield* connect(yield* migratedDatabase)
     const { sql } = pools
-    const tables = "actors, journal, commands, timers, claims, projections, fixes, proliferate.fake_now"
+    const tables = "actors, journal, commands, timers, claims, projections, fixes, pauses, proliferate.fake_now"
     const world = JournalWorld.of({
       clear: Effect.promise(() => sql.unsafe(`truncate ${tables}; insert into proliferate.fake_now values (1700000000000)`)),
       passTime: (ms) => Effect.promise(() => sql`update proliferate.fake_now set now_ms = now_ms + ${ms}`),

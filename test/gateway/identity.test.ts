@@ -78,8 +78,8 @@ describe("a role", () => {
     ["admin", "POST", "/v1/users", { name: "a", email: "a@b", role: "member" }, 201],
     ["admin", "POST", "/v1/users", { name: "a", email: "a@b", role: "admin" }, 403],
     ["admin", "POST", "/v1/organisations", { name: "O", owner: { name: "a", email: "a@b" } }, 403],
-    ["member", "POST", "/v1/actors/session/ses_none/release", undefined, 403],
-    ["admin", "POST", "/v1/actors/session/ses_none/release", undefined, 404]
+    ["member", "POST", "/v1/operations/actors/session/ses_none/release", { why: "x" }, 403],
+    ["admin", "POST", "/v1/operations/actors/session/ses_none/release", { why: "x" }, 404]
   ] as const)("%s, asking %s %s, hears %#", ([role, method, path, body, status]) =>
     Effect.gen(function* () {
       const { ask, person } = yield* gateway
@@ -140,12 +140,16 @@ describe("an organisation", () => {
         ["POST", `/v1/sessions/${id}/stop`],
         ["GET", `/v1/actors/session/${id}`],
         ["GET", `/v1/actors/session/${id}/history`],
-        ["POST", `/v1/actors/session/${id}/release`],
+        ["POST", `/v1/operations/actors/session/${id}/release`, { why: "x" }],
         ["DELETE", `/v1/users/${owner.id}`],
         ["DELETE", `/v1/tokens/${owner.tokenId}`]
       ] as const
-      for (const [method, path] of hidden) {
-        assert.deepInclude((yield* ask(foreign, method, path)).body, { status: 404, code: "not-found" }, `${method} ${path}`)
+      for (const [method, path, body] of hidden) {
+        assert.deepInclude(
+          (yield* ask(foreign, method, path, body)).body,
+          { status: 404, code: "not-found" },
+          `${method} ${path}`
+        )
       }
       assert.strictEqual((yield* ask(foreign, "POST", `/v1/sessions/${id}/prompts`, { text: "hi" })).status, 404)
       const borrowed = { name: "borrowed", repositories: [{ repositoryId }] }

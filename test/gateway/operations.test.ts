@@ -93,7 +93,7 @@ describe("an operator", () => {
     })
   )
 
-  it.live("releases an actor and retries a buried command, each with a reason that is kept", () =>
+  it.live("releases an actor, with a reason that is kept", () =>
     Effect.gen(function* () {
       const its = yield* startGateway()
       const { must, owner, ask } = its
@@ -106,9 +106,6 @@ describe("an operator", () => {
         (yield* ask(owner.token, "POST", "/v1/operations/actors/session/ses_no/release", { why: "x" })).status,
         404
       )
-      assert.deepEqual(yield* must(owner.token, "POST", "/v1/operations/commands/session:ses_1:1:0/retry", { why: "x" }), {
-        retried: false
-      })
       const { fixes } = yield* must(owner.token, "GET", "/v1/operations")
       assert.lengthOf(fixes, 1)
       assert.deepInclude(fixes[0], { subject: `session/${id}`, fix: "release", by: owner.id, why: "mended" })
@@ -125,7 +122,13 @@ describe("an operator", () => {
         ["GET", "/v1/operations/tree", undefined],
         ["POST", "/v1/operations/plans", {}],
         ["POST", "/v1/operations/plans/pln_1/apply", { items: "safe", why: "x" }],
-        ["POST", "/v1/operations/commands/session:ses_1:1:0/retry", { why: "x" }],
+        ["GET", "/v1/operations/audit", undefined],
+        ["POST", "/v1/operations/passes", {}],
+        ["POST", "/v1/operations/kinds/all/pause", { lastsMs: 60_000, why: "x" }],
+        ["POST", "/v1/operations/kinds/all/resume", undefined],
+        ["GET", "/v1/operations/commands", undefined],
+        ["POST", "/v1/operations/commands/retry", { keys: ["session:ses_1:1:0"], why: "x" }],
+        ["POST", "/v1/operations/commands/session:ses_1:1:0/discard", { why: "x" }],
         ["POST", "/v1/operations/actors/session/ses_1/release", { why: "x" }]
       ] as const
       const member = yield* person("member")
@@ -145,6 +148,81 @@ describe("an operator", () => {
       assert.deepEqual(yield* must(theirs, "GET", "/v1/operations/tree"), { homesTotal: 0, homes: [], quarantined: [] })
       const stolen = yield* ask(theirs, "POST", `/v1/operations/plans/${planId}/apply`, { items: [drift[0].id], why: "x" })
       assert.strictEqual(stolen.status, 409)
+    })
+  )
+
+  it.live(
+    "pauses a kind for a while, and every look shows until when and by whom; then it is resumed, and all of it is noted",
+    () =>
+      Effect.gen(function* () {
+        const { ask, must, owner } = yield* startGateway()
+        const pause = (kind: string, body: unknown) => ask(owner.token, "POST", `/v1/operations/kinds/${kind}/pause`, body)
+        const minute = 60_000
+        for (const wrong of [
+          { why: "x" },
+          { lastsMs: minute },
+          { lastsMs: minute - 1, why: "x" },
+          { lastsMs: 7 * 1_440 * minute + 1, why: "x" }
+        ])
+          assert.strictEqual((yield* pause("all", wrong)).status, 400, JSON.stringify(wrong))
+        const unknown = yield* pause("sandbx.stray", { lastsMs: minute, why: "x" })
+        assert.strictEqual(unknown.status, 400)
+        assert.include(unknown.body.detail, "sandbox.stray")
+
+        const { body: paused } = yield* pause("sandbox.stray", { lastsMs: 30 * minute, why: "moving hosts" })
+        assert.deepInclude(paused, { kind: "sandbox.stray", by: owner.id, why: "moving hosts" })
+        assert.strictEqual(paused.untilMs - paused.atMs, 30 * minute)
+        const shown = Effect.map(must(owner.token, "GET", "/v1/operations"), ({ kinds }) =>
+          kinds.flatMap(({ kind, paused }: any) => (paused === null ? [] : [[kind, paused.untilMs]]))
+        )
+        assert.deepEqual(yield* shown, [["sandbox.stray", paused.untilMs]])
+
+        const other = yield* must(owner.token, "POST", "/v1/organisations", {
+          name: "Second",
+          owner: { name: "Bo", email: "bo@example.org" }
+        })
+        const theirs = yield* must(other.token.secret, "GET", "/v1/operations")
+        assert.isTrue(theirs.kinds.every(({ paused }: any) => paused === null))
+        const resume = (token: string) => must(token, "POST", "/v1/operations/kinds/sandbox.stray/resume")
+        assert.deepEqual(yield* resume(other.token.secret), { resumed: false })
+        assert.deepEqual(yield* resume(owner.token), { resumed: true })
+        assert.deepEqual(yield* resume(owner.token), { resumed: false })
+        assert.deepEqual(yield* shown, [])
+        const { notes } = yield* must(owner.token, "GET", `/v1/operations/audit?by=${owner.id}&withinMs=600000`)
+        assert.deepEqual(
+          notes.map(({ fix, subject, why }: any) => [fix, subject, why]),
+          [
+            ["resume", "sandbox.stray", null],
+            ["pause", "sandbox.stray", "moving hosts"]
+          ]
+        )
+        assert.deepEqual((yield* must(owner.token, "GET", "/v1/operations/audit?by=usr_none")).notes, [])
+        assert.lengthOf((yield* must(owner.token, "GET", "/v1/operations/audit?limit=1")).notes, 1)
+      })
+  )
+
+  it.live("asks for a pass, and hears that it was made", () =>
+    Effect.gen(function* () {
+      const its = yield* startGateway()
+      const { ask, must, owner } = its
+      const id = yield* setAside(its)
+      const passed = yield* must(owner.token, "POST", "/v1/operations/passes", {})
+      assert.isAtLeast(passed.handledAtMs, passed.requestedAtMs)
+      assert.deepEqual(
+        passed.drift.map(({ actor }: any) => actor),
+        [id]
+      )
+      const one = yield* must(owner.token, "POST", "/v1/operations/passes", {
+        kind: "outbox.dead",
+        sinceMs: passed.requestedAtMs
+      })
+      assert.deepInclude(one, { requestedAtMs: passed.requestedAtMs, drift: [] })
+      assert.deepEqual(
+        one.kinds.map(({ kind }: any) => kind),
+        ["outbox.dead"]
+      )
+      for (const path of ["passes", "plans"])
+        assert.strictEqual((yield* ask(owner.token, "POST", `/v1/operations/${path}`, { kind: "outbox.ded" })).status, 400)
     })
   )
 

@@ -197,7 +197,13 @@ export class Node {
       stuck: (...args) => over(oversight.stuck(...args)),
       dead: (...args) => over(oversight.dead(...args)),
       commandsOf: (...args) => over(oversight.commandsOf(...args)),
+      commands: (...args) => over(oversight.commands(...args)),
+      buried: (...args) => over(oversight.buried(...args)),
       exhume: (...args) => over(oversight.exhume(...args)),
+      seize: (...args) => over(oversight.seize(...args)),
+      pause: (...args) => over(oversight.pause(...args)),
+      resume: (...args) => over(oversight.resume(...args)),
+      pauses: (...args) => over(oversight.pauses(...args)),
       note: (...args) => over(oversight.note(...args)),
       notes: (...args) => over(oversight.notes(...args))
     }

@@ -230,7 +230,22 @@ export const inPostgres = (url: string): ((stored: Stored) => Stores) => {
       oversight: (isOut) =>
         serviceOf<Oversight["Service"], JournalError>(
           "oversight",
-          ["standing", "quarantined", "stuck", "dead", "commandsOf", "exhume", "note", "notes"],
+          [
+            "standing",
+            "quarantined",
+            "stuck",
+            "dead",
+            "commandsOf",
+            "commands",
+            "buried",
+            "exhume",
+            "seize",
+            "pause",
+            "resume",
+            "pauses",
+            "note",
+            "notes"
+          ],
           () => Effect.map(isOut, (out) => (out ? "unavailable" : null)),
           (reason, message) => new JournalError({ reason, message })
         ),

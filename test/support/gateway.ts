@@ -7,13 +7,14 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Layer, Redacted } from "effect"
-import { approvalActor } from "../../actors/approval.ts"
 import { CallNews } from "../../actors/call-news.ts"
+import { actorKinds } from "../../actors/kinds.ts"
 import { Mail } from "../../actors/mail.ts"
 import { Directory, type Role } from "../../actors/ports/directory.ts"
 import { PullRequests } from "../../actors/ports/pull-requests.ts"
 import { sessionReconcilers } from "../../actors/reconcilers.ts"
 import { Access } from "../../actors/services/access.ts"
+import { Commands } from "../../actors/services/commands.ts"
 import { Configurations } from "../../actors/services/configurations.ts"
 import { Inspection } from "../../actors/services/inspection.ts"
 import { Installations } from "../../actors/services/installations.ts"
@@ -25,7 +26,6 @@ import { Sessions } from "../../actors/services/sessions.ts"
 import { Uploads } from "../../actors/services/uploads.ts"
 import { SessionWork } from "../../actors/services/work.ts"
 import { Workspaces } from "../../actors/services/workspaces.ts"
-import { sessionActor } from "../../actors/session.ts"
 import { type GithubOptions, githubProvider } from "../../adapters/actions/github/github.ts"
 import * as GithubPullRequests from "../../adapters/actions/github/pull-requests.ts"
 import * as ArchiveFiles from "../../adapters/archive/files.ts"
@@ -44,7 +44,6 @@ import * as MemoryOldRows from "../../adapters/memory/old-rows.ts"
 import * as MemoryOversight from "../../adapters/memory/oversight.ts"
 import * as CredentialFiles from "../../adapters/secrets/file.ts"
 import { actionHands, actionServices, chatApprovals } from "../../cli/actions.ts"
-import type { ActorHands } from "../../cli/cluster.ts"
 import { Committer } from "../../runtime/committer.ts"
 import type { Coordination } from "../../runtime/coordination.ts"
 import type { FeedEvent } from "../../runtime/feed.ts"
@@ -135,9 +134,9 @@ const layerOf = (
     Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(directory, "credentials")), GitProbe.layer))
   )
   const reconcilers = Effect.map(Effect.all([runtimeReconcilers, sessionReconcilers]), (both) => both.flat())
-  const operations = Operations.layer.pipe(
+  const operations = Layer.mergeAll(Operations.layer, Commands.layer).pipe(
     Layer.provideMerge(Reconcile.layer(reconcilers)),
-    Layer.provide(MemoryOversight.layer(state)),
+    Layer.provideMerge(MemoryOversight.layer(state)),
     Layer.provide(Retention.layer({ journal: 90, feed: 30, commands: 0 }).pipe(Layer.provide(nothingOld)))
   )
   const access = Access.layer(Redacted.make(new Uint8Array(32).fill(7)))
@@ -167,7 +166,7 @@ const layerOf = (
     Layer.provideMerge(Api.layer),
     Layer.provideMerge(services),
     Layer.provideMerge(Mail.bound),
-    Layer.provideMerge(localRouter<ActorHands>([sessionActor, approvalActor])),
+    Layer.provideMerge(localRouter(actorKinds)),
     Layer.provideMerge(actionHands),
     Layer.provideMerge(
       Layer.mergeAll(Committer.layer, CallNews.layer.pipe(Layer.provide(localFeeds))).pipe(Layer.provideMerge(coordination))

@@ -1,6 +1,7 @@
 /** How grants are written on a command line, and shown. */
 import { Effect, Option, Schema } from "effect"
 import { Flag } from "effect/cli"
+import { durationMs } from "../../duration.ts"
 import { usage } from "../../failure.ts"
 import { oneLine } from "../../output.ts"
 import { objectFrom, textFrom } from "../actions/shared.ts"
@@ -24,14 +25,7 @@ export const ttl = Flag.String("ttl").pipe(
   Flag.optional
 )
 
-const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-export const lastsMsOf = (given: string) => {
-  const [, count, unit] = /^(\d{1,7})\s*([smhd])$/.exec(given.trim()) ?? []
-  return count === undefined
-    ? Effect.fail(usage(`--ttl ${given} is no time`, "Such as 90s, 30m, 8h or 30d."))
-    : Effect.succeed(Number(count) * units[unit!]!)
-}
+export const lastsMsOf = (given: string) => durationMs("--ttl", given)
 
 const words: Readonly<Record<string, string>> = { equals: "=", prefix: "begins with", oneOf: "one of", atMost: "≤", atLeast: "≥" }
 

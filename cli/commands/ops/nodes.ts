@@ -1,6 +1,6 @@
 /** The servers that host together, as `ops status` shows them. */
 import { Schema } from "effect"
-import { table } from "../output.ts"
+import { table } from "../../output.ts"
 
 export const NodeSeen = Schema.Struct({
   name: Schema.String,
