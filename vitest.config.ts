@@ -10,6 +10,7 @@ const deep = [
   "test/cli/doctor.test.ts",
   "test/cli/help.test.ts",
   "test/cli/live.test.ts",
+  "test/cli/ops-watch.test.ts",
   "test/cli/pull.test.ts",
   "test/cli/tokens-local.test.ts",
   "test/cluster/failover.test.ts",
