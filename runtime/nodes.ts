@@ -1,6 +1,7 @@
 /**
- * Port: the servers of a cluster, and which shards each holds; runtime/router.ts is what stands on it (adapters/cluster). One
- * adapter, adapters/postgres/nodes.ts: it lies where the journal lies, so whoever holds a shard can commit.
+ * Port: the servers of a cluster, and which shards each holds; runtime/router.ts is what stands on it (adapters/cluster). It lies
+ * where the journal lies, in adapters/postgres/nodes.ts, so whoever holds a shard can commit; adapters/memory/nodes.ts is for tests.
+ * Suite: test/contract/nodes.ts.
  *
  *   N1  A node is there for as long as its lease, which it renews each second. The clock is the store's. Only who heard the answer to
  *       the last renewal renews: one that the store hears and that hears nothing of it can do nothing, and must not stay.
