@@ -17,7 +17,7 @@ import { Feeds } from "../runtime/feeds.ts"
 import { Oversight } from "../runtime/oversight.ts"
 import type { Mendable, Reconciler } from "../runtime/reconcile.ts"
 import { reconcileCallsMax, reconcileLooksMax } from "../runtime/reconcile-limits.ts"
-import { applied, failed, orUnknown, outcomeOf } from "../runtime/reconcilers.ts"
+import { applied, failed, outcomeOf, overParts } from "../runtime/reconcilers.ts"
 import { Router, type View } from "../runtime/router.ts"
 import { Daemons } from "./ports/daemons.ts"
 import { Sandboxes, type SandboxInfo } from "./ports/sandboxes.ts"
@@ -45,7 +45,8 @@ const contextOf = ({ context }: View): SessionContext => context as unknown as S
 const sessionAddress = (org: string, id: string): Address => ({ org, kind: "session", id, home: id })
 
 export const sessionReconcilers = Effect.gen(function* () {
-  const [oversight, router, feeds] = [yield* Oversight, yield* Router, yield* Feeds]
+  const [router, feeds] = [yield* Router, yield* Feeds]
+  const oversight = yield* Oversight
   const [sandboxes, daemons] = [yield* Sandboxes, yield* Daemons]
 
   /** A fact at the revision that was seen, from a view that shows why. */
@@ -69,29 +70,33 @@ export const sessionReconcilers = Effect.gen(function* () {
   })
 
   /** Looks at sessions that run, a page a time. */
-  const running = (kind: string, judge: (view: View, sandboxId: string) => Effect.Effect<Sight>) => {
-    let after: string | null = null
-    return Effect.gen(function* () {
-      const page = yield* oversight.standing(after, reconcileLooksMax)
-      const isWhole = after === null && page.length < reconcileLooksMax
-      after = page.length < reconcileLooksMax ? null : page.at(-1)!.address.id
-      const sights = yield* Effect.forEach(
-        page.filter(({ address }) => address.kind === "session"),
-        ({ address }) =>
-          router.look(address).pipe(
-            Effect.flatMap((view) => {
-              const sandboxId = view === null ? null : contextOf(view).sandboxId
-              return view === null || sandboxId === null || view.status !== "running"
-                ? Effect.succeed(fine(nameOf(address)))
-                : judge(view, sandboxId)
-            }),
-            Effect.catch(({ message }) => Effect.succeed(unknown(address.org, nameOf(address), message)))
-          ),
-        { concurrency: reconcileCallsMax }
-      )
-      return gathered(sights, isWhole)
-    }).pipe(orUnknown(kind))
-  }
+  const running = (kind: string, judge: (view: View, sandboxId: string) => Effect.Effect<Sight>) =>
+    overParts(
+      kind,
+      Effect.map(Oversight, ({ standing }) => {
+        let after: string | null = null
+        return Effect.gen(function* () {
+          const page = yield* standing(after, reconcileLooksMax)
+          const isWhole = after === null && page.length < reconcileLooksMax
+          after = page.length < reconcileLooksMax ? null : page.at(-1)!.address.id
+          const sights = yield* Effect.forEach(
+            page.filter(({ address }) => address.kind === "session"),
+            ({ address }) =>
+              router.look(address).pipe(
+                Effect.flatMap((view) => {
+                  const sandboxId = view === null ? null : contextOf(view).sandboxId
+                  return view === null || sandboxId === null || view.status !== "running"
+                    ? Effect.succeed(fine(nameOf(address)))
+                    : judge(view, sandboxId)
+                }),
+                Effect.catch(({ message }) => Effect.succeed(unknown(address.org, nameOf(address), message)))
+              ),
+            { concurrency: reconcileCallsMax }
+          )
+          return gathered(sights, isWhole)
+        })
+      })
+    )
 
   const statusOf = (sandboxId: string) => Effect.option(sandboxes.status(sandboxId))
   const noAnswer = ({ address }: View) => unknown(address.org, nameOf(address), `${sandboxes.provider} does not answer`)
@@ -101,7 +106,7 @@ export const sessionReconcilers = Effect.gen(function* () {
     graceMs: sandboxGoneGraceMs,
     sightings: 2,
     isGuarded: true,
-    look: running("session.sandbox-gone", (view, sandboxId) =>
+    look: yield* running("session.sandbox-gone", (view, sandboxId) =>
       Effect.map(statusOf(sandboxId), (status) => {
         if (Option.isNone(status)) return noAnswer(view)
         if (status.value !== "gone") return fine(nameOf(view.address))
@@ -128,7 +133,7 @@ export const sessionReconcilers = Effect.gen(function* () {
     graceMs: sessionSilentGraceMs,
     sightings: 3,
     isGuarded: true,
-    look: running(
+    look: yield* running(
       "session.silent",
       Effect.fnUntraced(function* (view, sandboxId) {
         const name = nameOf(view.address)

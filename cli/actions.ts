@@ -26,20 +26,17 @@ import * as PostgresNotices from "../adapters/postgres/notices.ts"
 import * as PostgresRules from "../adapters/postgres/rules.ts"
 import * as Seals from "../adapters/secrets/seals.ts"
 
-/** `directory` holds the key that everything is sealed under. */
-export const actionRecords = (directory: string) =>
-  connectors.pipe(
-    Layer.provideMerge(
-      Layer.mergeAll(
-        PostgresCalls.layer,
-        PostgresConnections.layer,
-        PostgresGrants.layer,
-        PostgresNotices.layer,
-        PostgresRules.layer,
-        Seals.layer(directory)
-      )
-    )
-  )
+/** Of one database. */
+export const actionTables = Layer.mergeAll(
+  PostgresCalls.layer,
+  PostgresConnections.layer,
+  PostgresGrants.layer,
+  PostgresNotices.layer,
+  PostgresRules.layer
+)
+
+/** What stands on the tables. `directory` holds the key that everything is sealed under. */
+export const actionRecords = (directory: string) => connectors.pipe(Layer.provideMerge(Seals.layer(directory)))
 
 export const actionHands = Layer.mergeAll(SealedArguments.layer, Pace.layer, CredentialsOf.layer, Mail.layer)
 

@@ -31,7 +31,6 @@ import { Workspaces } from "../actors/services/workspaces.ts"
 import * as GithubPullRequests from "../adapters/actions/github/pull-requests.ts"
 import * as ActionProviders from "../adapters/actions/providers.ts"
 import * as AgentTable from "../adapters/agent/agents.ts"
-import * as ArchiveFiles from "../adapters/archive/files.ts"
 import * as AttachmentFiles from "../adapters/attachments/files.ts"
 import * as DaemonClient from "../adapters/daemon/client.ts"
 import * as EvidenceFiles from "../adapters/evidence/files.ts"
@@ -41,28 +40,19 @@ import * as GitProbe from "../adapters/git/probe.ts"
 import { ModelRelay } from "../adapters/model/relay.ts"
 import { Upstreams } from "../adapters/model/upstreams.ts"
 import * as PostgresCoordination from "../adapters/postgres/coordination.ts"
-import * as PostgresDirectory from "../adapters/postgres/directory.ts"
-import { layerEmbedded } from "../adapters/postgres/embedded.ts"
-import * as PostgresFeed from "../adapters/postgres/feed.ts"
-import * as PostgresJournal from "../adapters/postgres/journal.ts"
-import { migrated } from "../adapters/postgres/migrate.ts"
 import * as PostgresNodes from "../adapters/postgres/nodes.ts"
-import * as PostgresOversight from "../adapters/postgres/oversight.ts"
-import * as Pool from "../adapters/postgres/pool.ts"
-import * as PostgresOldRows from "../adapters/postgres/retention.ts"
 import * as RedisCoordination from "../adapters/redis/coordination.ts"
 import * as CredentialFiles from "../adapters/secrets/file.ts"
 import { Committer } from "../runtime/committer.ts"
 import { Coordination } from "../runtime/coordination.ts"
-import { Journal } from "../runtime/journal.ts"
 import * as LocalCoordination from "../runtime/local-coordination.ts"
 import { localFeeds } from "../runtime/local-feeds.ts"
 import { Reconcile } from "../runtime/reconcile.ts"
 import { runtimeReconcilers } from "../runtime/reconcilers.ts"
-import { Retention } from "../runtime/retention.ts"
 import { actionHands, actionRecords, actionServices, chatApprovals } from "./actions.ts"
 import { hosted, nodeOf } from "./cluster.ts"
 import { openDataDirectory } from "./data-directory.ts"
+import { cellsOf, resumeWhenCellsCome, tablesOf } from "./databases.ts"
 import { modelSettings, modelsText } from "./models.ts"
 import { sandboxesOf } from "./sandboxes.ts"
 import { settings } from "./settings.ts"
@@ -80,23 +70,8 @@ const program = Effect.gen(function* () {
   const shared = node === null || given.shared === null ? dataDir : given.shared
   const hostKey = shared === dataDir ? ownKey : yield* openDataDirectory(shared, "PROLIFERATE_SHARED")
 
-  const database = databaseUrl === null ? layerEmbedded(join(dataDir, "postgres")) : Pool.layer(Redacted.value(databaseUrl))
-  // On its own database this host is the only one: whatever a dead one had claimed is free.
-  const reclaimed = databaseUrl === null ? Layer.effectDiscard(Journal.use(({ reclaim }) => reclaim)) : Layer.empty
-
-  const records = reclaimed.pipe(
-    Layer.provideMerge(
-      Layer.mergeAll(
-        PostgresJournal.layer,
-        PostgresFeed.layer,
-        PostgresDirectory.layer,
-        PostgresOversight.layer,
-        actionRecords(join(shared, "actions"))
-      )
-    ),
-    Layer.provideMerge(migrated),
-    Layer.provideMerge(database)
-  )
+  const cells = yield* cellsOf(given)
+  const records = actionRecords(join(shared, "actions")).pipe(Layer.provideMerge(tablesOf(given, cells, shared)))
   const repositories = Repositories.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(shared, "credentials")), GitProbe.layer))
   )
@@ -129,13 +104,7 @@ const program = Effect.gen(function* () {
     Layer.provideMerge(hands)
   )
   const reconcilers = Effect.map(Effect.all([runtimeReconcilers, sessionReconcilers]), (both) => both.flat())
-  const { archive, ...days } = given.kept
-  const retention = Retention.layer(days).pipe(
-    Layer.provide([PostgresOldRows.layer, ArchiveFiles.layer(resolve(archive ?? join(shared, "archive")))])
-  )
-  const operations = Layer.mergeAll(Operations.layer, Commands.layer).pipe(
-    Layer.provideMerge(Layer.mergeAll(Reconcile.layer(reconcilers), retention))
-  )
+  const operations = Layer.mergeAll(Operations.layer, Commands.layer).pipe(Layer.provideMerge(Reconcile.layer(reconcilers)))
   const relay = ModelRelay.layer({ tokensMax }).pipe(Layer.provide([access, models]))
   const proposals = Proposals.layer.pipe(Layer.provide([GithubPullRequests.layer(given.actions.github), repositories]))
   const services = Layer.mergeAll(
@@ -161,8 +130,12 @@ const program = Effect.gen(function* () {
       json,
       models: modelsText(upstreams),
       node: node === null ? null : `${node.name}, one of several`,
-      database: databaseUrl === null ? `embedded PostgreSQL, ${dataDir}/postgres` : "PostgreSQL at DATABASE_URL"
+      database:
+        databaseUrl === null
+          ? `embedded PostgreSQL, ${dataDir}/postgres`
+          : `PostgreSQL at DATABASE_URL${cells.size === 0 ? "" : `, with the cells ${[...cells.keys()].join(", ")}`}`
     })
+    yield* Effect.forkScoped(resumeWhenCellsCome)
     yield* resumeAll
     if (node !== null) yield* Effect.forkScoped(Effect.provide(resumeWhenNodesGo, PostgresNodes.layer))
     yield* Effect.never

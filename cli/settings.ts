@@ -28,6 +28,8 @@ export const settings = Config.all({
   /** Where agents are installed; several servers may share one. */
   agentsDir: Config.String("PROLIFERATE_AGENTS_DIR").pipe(Config.option, Config.map(Option.getOrNull)),
   databaseUrl: Config.Redacted("DATABASE_URL").pipe(Config.option, Config.map(Option.getOrNull)),
+  /** Further databases, each with organisations of its own: `name=url`, separated by commas (databases.ts). */
+  databaseCells: optional(Config.Redacted("DATABASE_CELLS")),
   /** What several servers share, to be fair and quick. */
   redisUrl: Config.Redacted("REDIS_URL").pipe(Config.option, Config.map(Option.getOrNull)),
   /** The same without a Redis: one server needs nothing, several on one database have that. */

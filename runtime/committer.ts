@@ -10,11 +10,13 @@
  *       written after all comes back as `Duplicate`, and its cell reads what is stored.
  *   K2  A refused batch is halved until the bad row stands alone: one poison never fails its neighbours. A batch that the journal
  *       itself fails on is taken for refused.
+ *   K3  Each part of the journal (parts.ts) has batches and connections of its own.
  */
 import { Context, Effect, Layer, Schedule, Schema } from "effect"
 import { Inspector } from "./inspection.ts"
 import { Journal, JournalError, type Transition, type Verdict } from "./journal.ts"
 import { batchesInFlightMax, batchTransitionsMax, commitRetryMs, commitTriesMax } from "./limits.ts"
+import { forEachPart } from "./parts.ts"
 import { reasonOf } from "./text.ts"
 import { Turns } from "./turns.ts"
 
@@ -29,87 +31,98 @@ interface Waiting {
   readonly resume: (answer: Effect.Effect<Verdict, CommitFailed>) => void
 }
 
-export class Committer extends Context.Service<
-  Committer,
-  { readonly submit: (transition: Transition) => Effect.Effect<Verdict, CommitFailed> }
->()("proliferate/runtime/Committer") {
+type Submit = (transition: Transition) => Effect.Effect<Verdict, CommitFailed>
+
+export class Committer extends Context.Service<Committer, { readonly submit: Submit }>()("proliferate/runtime/Committer") {
   static readonly layer = Layer.effect(
     Committer,
     Effect.gen(function* () {
-      const journal = yield* Journal
-      const inspect = yield* Inspector
-      const fork = Effect.runForkWith(yield* Effect.context<never>())
-      const waiting = new Turns<Waiting>()
-      let inFlight = 0
-
-      const attempt = (batch: ReadonlyArray<Waiting>) =>
-        journal.commit(batch.map(({ transition }) => transition)).pipe(
-          Effect.catchDefect((defect) => Effect.fail(new JournalError({ reason: "refused", message: reasonOf(defect) }))),
-          Effect.tapError(({ reason }) => Effect.sync(() => inspect({ type: "commit.retried", reason }))),
-          Effect.retry({
-            times: commitTriesMax - 1,
-            while: ({ reason }) => reason !== "refused",
-            schedule: Schedule.spaced(commitRetryMs)
-          })
-        )
-
-      const answer = ({ transition, resume }: Waiting, verdict: Effect.Effect<Verdict, CommitFailed>): void => {
-        waiting.giveBack(transition.address.org)
-        resume(verdict)
-      }
-
-      const settle = (batch: ReadonlyArray<Waiting>): Effect.Effect<void> =>
-        Effect.matchEffect(attempt(batch), {
-          onSuccess: (verdicts) =>
-            Effect.sync(() => {
-              inspect({ type: "batch.committed", transitions: batch.length })
-              for (const [index, one] of batch.entries()) answer(one, Effect.succeed(verdicts[index]!))
-            }),
-          onFailure: ({ reason, message }) => {
-            if (reason === "refused" && batch.length > 1) {
-              inspect({ type: "batch.halved", transitions: batch.length, reason: message })
-              const half = batch.length >> 1
-              return Effect.andThen(settle(batch.slice(0, half)), settle(batch.slice(half)))
-            }
-            const failed = new CommitFailed({ reason: reason === "refused" ? "refused" : "unavailable", message })
-            return Effect.sync(() => {
-              for (const one of batch) answer(one, Effect.fail(failed))
-            })
-          }
-        })
-
-      const pump = (): void => {
-        if (inFlight >= batchesInFlightMax || waiting.size === 0) return
-        inFlight += 1
-        let isIdle = false
-        fork(
-          // A turn of the loop lets a burst gather before it leaves.
-          Effect.yieldNow.pipe(
-            Effect.andThen(
-              Effect.suspend(() => {
-                const batch = waiting.take(batchTransitionsMax)
-                isIdle = batch.length === 0
-                return isIdle ? Effect.void : settle(batch)
-              })
-            ),
-            Effect.ensuring(
-              Effect.sync(() => {
-                inFlight -= 1
-                // What waits has to wait for what is in flight, which comes by here.
-                if (!isIdle) pump()
-              })
-            )
-          )
-        )
-      }
-
+      const { of, find } = yield* forEachPart(makeSubmit)
+      const found = (org: string) =>
+        Effect.mapError(find(org), ({ message }) => new CommitFailed({ reason: "unavailable", message }))
       return Committer.of({
-        submit: (transition) =>
-          Effect.callback((resume) => {
-            waiting.push(transition.address.org, { transition, resume })
-            pump()
-          })
+        submit: (transition) => {
+          const { org } = transition.address
+          return of(org)?.(transition) ?? Effect.flatMap(found(org), (submit) => submit(transition))
+        }
       })
     })
   )
 }
+
+/** The group commit of one journal. */
+const makeSubmit = Effect.gen(function* () {
+  const journal = yield* Journal
+  const inspect = yield* Inspector
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const waiting = new Turns<Waiting>()
+  let inFlight = 0
+
+  const attempt = (batch: ReadonlyArray<Waiting>) =>
+    journal.commit(batch.map(({ transition }) => transition)).pipe(
+      Effect.catchDefect((defect) => Effect.fail(new JournalError({ reason: "refused", message: reasonOf(defect) }))),
+      Effect.tapError(({ reason }) => Effect.sync(() => inspect({ type: "commit.retried", reason }))),
+      Effect.retry({
+        times: commitTriesMax - 1,
+        while: ({ reason }) => reason !== "refused",
+        schedule: Schedule.spaced(commitRetryMs)
+      })
+    )
+
+  const answer = ({ transition, resume }: Waiting, verdict: Effect.Effect<Verdict, CommitFailed>): void => {
+    waiting.giveBack(transition.address.org)
+    resume(verdict)
+  }
+
+  const settle = (batch: ReadonlyArray<Waiting>): Effect.Effect<void> =>
+    Effect.matchEffect(attempt(batch), {
+      onSuccess: (verdicts) =>
+        Effect.sync(() => {
+          inspect({ type: "batch.committed", transitions: batch.length })
+          for (const [index, one] of batch.entries()) answer(one, Effect.succeed(verdicts[index]!))
+        }),
+      onFailure: ({ reason, message }) => {
+        if (reason === "refused" && batch.length > 1) {
+          inspect({ type: "batch.halved", transitions: batch.length, reason: message })
+          const half = batch.length >> 1
+          return Effect.andThen(settle(batch.slice(0, half)), settle(batch.slice(half)))
+        }
+        const failed = new CommitFailed({ reason: reason === "refused" ? "refused" : "unavailable", message })
+        return Effect.sync(() => {
+          for (const one of batch) answer(one, Effect.fail(failed))
+        })
+      }
+    })
+
+  const pump = (): void => {
+    if (inFlight >= batchesInFlightMax || waiting.size === 0) return
+    inFlight += 1
+    let isIdle = false
+    fork(
+      // A turn of the loop lets a burst gather before it leaves.
+      Effect.yieldNow.pipe(
+        Effect.andThen(
+          Effect.suspend(() => {
+            const batch = waiting.take(batchTransitionsMax)
+            isIdle = batch.length === 0
+            return isIdle ? Effect.void : settle(batch)
+          })
+        ),
+        Effect.ensuring(
+          Effect.sync(() => {
+            inFlight -= 1
+            // What waits has to wait for what is in flight, which comes by here.
+            if (!isIdle) pump()
+          })
+        )
+      )
+    )
+  }
+
+  const submit: Submit = (transition) =>
+    Effect.callback((resume) => {
+      waiting.push(transition.address.org, { transition, resume })
+      pump()
+    })
+  return submit
+})

@@ -14,6 +14,7 @@ import { Inspector } from "./inspection.ts"
 import { Journal, type JournalError } from "./journal.ts"
 import { drainMs, passivateAfterMs, passivateEveryMs, readsInFlightMax, recentMs, timerAheadMs } from "./limits.ts"
 import type { Deliver } from "./outbox.ts"
+import { type Choose, forEachPart } from "./parts.ts"
 import { Absent, type Answer, type AskError, Unavailable, type View } from "./router.ts"
 import { steadyMs } from "./steady.ts"
 import { restore } from "./step.ts"
@@ -24,12 +25,21 @@ import { Wakeup } from "./wakeup.ts"
 
 type HomeName = Pick<Address, "org" | "home">
 
-export interface Homes<R> {
-  readonly definitions: ReadonlyMap<string, ActorDefinition<R>>
-  readonly versions: Readonly<Record<string, number>>
+/** What runs for one part of the journal, and is woken for it alone. */
+export interface Lane {
+  readonly journal: Journal["Service"]
   /** Woken by commits that ask for commands, and that arm timers which are due soon. */
   readonly outbox: Wakeup
   readonly timers: Wakeup
+  /** Activates every actor that was stored as resident, and those written last; of them those that `isOurs`. */
+  readonly activateResidents: (isOurs: (home: HomeName) => boolean) => Effect.Effect<void, JournalError>
+}
+
+export interface Homes<R> {
+  readonly definitions: ReadonlyMap<string, ActorDefinition<R>>
+  readonly versions: Readonly<Record<string, number>>
+  /** One for each part of the journal. */
+  readonly lanes: ReadonlyArray<Lane>
   /** To the cell, here and nowhere else. */
   readonly deliver: Deliver
   readonly look: (address: Address) => Effect.Effect<View | null, Unavailable>
@@ -41,8 +51,8 @@ export interface Homes<R> {
   readonly wake: (address: Address) => Effect.Effect<void>
   /** Stops the home, and begins the actor from what is stored. */
   readonly restart: (address: Address) => Effect.Effect<void>
-  /** Activates every actor that was stored as resident, and those written last; of them those that `isOurs`. */
-  readonly activateResidents: (isOurs: (home: HomeName) => boolean) => Effect.Effect<void, JournalError>
+  /** Every lane looks at once. */
+  readonly hurry: Effect.Effect<void>
   readonly names: () => ReadonlyArray<HomeName>
   /** Stops these, together; returns when nothing of them runs. */
   readonly leave: (isMeant: (home: HomeName) => boolean) => Effect.Effect<void>
@@ -56,25 +66,25 @@ const aMoment = Effect.sleep(1)
 const unavailable = ({ message }: JournalError) => new Unavailable({ reason: "journal", message: `${message}; try again` })
 
 /** What actors ask of the journal beside their commits, whose turns are the committer's: a flood that is refused is one all the same. */
-const readInTurns = (journal: Journal["Service"]): Journal["Service"] => {
-  const turnstile = new Turnstile(readsInFlightMax)
+const readInTurns = (journal: Journal["Service"], turnstileOf: Choose<Turnstile>): Journal["Service"] => {
+  const inTurn = <A, E>({ org }: Address, question: Effect.Effect<A, E>) => turnstileOf(org)?.pass(org, question) ?? question
   return {
     ...journal,
-    load: (address) => turnstile.pass(address.org, journal.load(address)),
-    seen: (address, messageId) => turnstile.pass(address.org, journal.seen(address, messageId)),
-    history: (address, after, limit) => turnstile.pass(address.org, journal.history(address, after, limit)),
-    quarantine: (address, why) => turnstile.pass(address.org, journal.quarantine(address, why))
+    load: (address) => inTurn(address, journal.load(address)),
+    seen: (address, messageId) => inTurn(address, journal.seen(address, messageId)),
+    history: (address, after, limit) => inTurn(address, journal.history(address, after, limit)),
+    quarantine: (address, why) => inTurn(address, journal.quarantine(address, why))
   }
 }
 
 /** `deliver` is what hosts themselves deliver by: theirs may be a home elsewhere. By default all are here. */
 export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyArray<ActorDefinition<R>>, elsewhere?: Deliver) {
   const journal = yield* Journal
-  const services = Context.add(yield* Effect.context<HostServices | R>(), Journal, readInTurns(journal))
+  const turnstiles = yield* forEachPart(Effect.sync(() => new Turnstile(readsInFlightMax)))
+  const services = Context.add(yield* Effect.context<HostServices | R>(), Journal, readInTurns(journal, turnstiles.of))
   const inspect = yield* Inspector
   const kinds = new Map(definitions.map((definition) => [definition.kind, definition]))
   const hosts = new Map<string, Host<R>>()
-  const [outbox, timers] = [new Wakeup(), new Wakeup()]
   let draining = false
 
   const keyOf = ({ home, org }: HomeName): string => `${org}/${home}`
@@ -104,8 +114,11 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
     deliver: elsewhere ?? deliver,
     inspect,
     onDecision: ({ commands, timers: armed }, org) => {
-      if (commands.length > 0) outbox.wake(org)
-      for (const timer of armed.values()) if (timer !== null && timer.delayMs < timerAheadMs) timers.wake()
+      const lane = lanes.of(org)
+      for (const { outbox, timers } of lane === null ? lanes.all : [lane]) {
+        if (commands.length > 0) outbox.wake(org)
+        for (const timer of armed.values()) if (timer !== null && timer.delayMs < timerAheadMs) timers.wake()
+      }
     }
   }
 
@@ -178,11 +191,29 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
       if (definition !== undefined && !draining) hostOf(address).cell(definition, address)
     })
 
+  const lanes = yield* forEachPart(
+    Effect.map(
+      Journal,
+      (part): Lane => ({
+        journal: part,
+        outbox: new Wakeup(),
+        timers: new Wakeup(),
+        activateResidents: (isOurs) =>
+          Effect.flatMap(part.residents(recentMs), (residents) =>
+            Effect.forEach(
+              residents.filter(isOurs),
+              (address, index) => Effect.andThen(activate(address), (index + 1) % activatedAtOnce === 0 ? aMoment : Effect.void),
+              { discard: true }
+            )
+          )
+      })
+    )
+  )
+
   return {
     definitions: kinds,
     versions: Object.fromEntries(definitions.map(({ kind, version }) => [kind, version])),
-    outbox,
-    timers,
+    lanes: lanes.all,
     deliver,
     look,
     stands: (address) => hosts.get(keyOf(address))?.stands(address) ?? false,
@@ -202,14 +233,12 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
         leave((home) => keyOf(home) === keyOf(address)),
         activate(address)
       ),
-    activateResidents: (isOurs) =>
-      Effect.flatMap(journal.residents(recentMs), (residents) =>
-        Effect.forEach(
-          residents.filter(isOurs),
-          (address, index) => Effect.andThen(activate(address), (index + 1) % activatedAtOnce === 0 ? aMoment : Effect.void),
-          { discard: true }
-        )
-      ),
+    hurry: Effect.sync(() => {
+      for (const { outbox, timers } of lanes.all) {
+        outbox.wake()
+        timers.wake()
+      }
+    }),
     names: () => [...hosts.values()],
     leave,
     drain

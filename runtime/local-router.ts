@@ -1,5 +1,6 @@
 /**
- * The router of one process: all homes are here (homes.ts), and so are the outbox and the timers of all.
+ * The router of one process: all homes are here (homes.ts), and so are the outbox and the timers of all, of each part of the
+ * journal by themselves.
  *
  * A start activates every actor that was stored as resident, so that links are held again, and those that were written last, so
  * that their watchers lack nothing.
@@ -18,12 +19,16 @@ export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =
     Effect.gen(function* () {
       const journal = yield* Journal
       const homes = yield* makeHomes(definitions)
-      const { deliver, versions, outbox, timers } = homes
+      const { deliver, versions } = homes
 
-      const residents = homes.activateResidents(() => true)
-      yield* Effect.forkScoped(Effect.retry(residents, { while: () => true, schedule: Schedule.spaced(1_000) }))
-      yield* Effect.forkScoped(runOutbox({ definitions: homes.definitions, versions, deliver, wakeup: outbox }))
-      yield* Effect.forkScoped(runTimers({ versions, deliver, wakeup: timers }))
+      for (const lane of homes.lanes) {
+        const residents = lane.activateResidents(() => true)
+        const outbox = runOutbox({ definitions: homes.definitions, versions, deliver, wakeup: lane.outbox })
+        const timers = runTimers({ versions, deliver, wakeup: lane.timers })
+        yield* Effect.forkScoped(Effect.retry(residents, { while: () => true, schedule: Schedule.spaced(1_000) }))
+        yield* Effect.forkScoped(Effect.provideService(outbox, Journal, lane.journal))
+        yield* Effect.forkScoped(Effect.provideService(timers, Journal, lane.journal))
+      }
 
       return Router.of({
         ask: deliver,
@@ -33,10 +38,7 @@ export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =
         nodes: Effect.succeed([]),
         wake: homes.wake,
         fire: (timer) => deliver(timer.address, deliveryOf(timer)),
-        hurry: Effect.sync(() => {
-          outbox.wake()
-          timers.wake()
-        }),
+        hurry: homes.hurry,
         release: Effect.fnUntraced(function* (address) {
           const released = yield* journal
             .release(address)

@@ -4,6 +4,8 @@
 export const reconcileEveryMs = 30_000
 /** One kind of trouble is looked for no longer than this in a round: a provider may hang, and whoever asks waits for 25 s. */
 export const reconcileLookMs = 10_000
+/** Of that, what one part of the journal may take: the others are looked at all the same. */
+export const reconcilePartMs = 8_000
 /** One fix: a commit takes milliseconds; what has no answer by then is seen, or not, by the next look. */
 export const reconcileMendMs = 10_000
 /** Of a kind so many are looked at in a round, in turn: a provider is asked this often and no more. */

@@ -105,68 +105,68 @@ export class Retention extends Context.Service<
   }
 >()("proliferate/runtime/Retention") {
   static readonly layer = (policy: Policy): Layer.Layer<Retention, never, OldRows | Archive> =>
-    Layer.effect(
-      Retention,
-      Effect.gen(function* () {
-        const [oldRows, archive] = [yield* OldRows, yield* Archive]
-
-        const takeOut = Effect.fnUntraced(function* (batch: OldBatch) {
-          const archived = yield* archive.write(batch, oldRows.rows(batch), yield* Clock.currentTimeMillis)
-          if (yield* oldRows.drop(batch, archived)) return archived.rows
-          const message = `${batch.what} ${batch.id}: what is there is not what was archived; it is archived again at the next pass`
-          return yield* new RetentionError({ reason: "database", message })
-        })
-
-        const passOnce = Effect.fnUntraced(function* (limitMs: number) {
-          const endsAtMs = (yield* Clock.currentTimeMillis) + limitMs
-          const rows = { ...none }
-          let files = 0
-          const done = function* (batch: OldBatch) {
-            rows[batch.what] += yield* takeOut(batch)
-            files += 1
-          }
-          for (let left = yield* oldRows.begun; left !== null; left = yield* oldRows.begun) yield* done(left)
-          for (const what of keptKinds) {
-            if (policy[what] === 0) continue
-            let after: string | null = null
-            while (true) {
-              if ((yield* Clock.currentTimeMillis) >= endsAtMs) return { finished: false, rows, files }
-              const begun: { readonly batch: OldBatch; readonly next: string } | null = yield* oldRows.begin(
-                yield* newId("arc"),
-                what,
-                policy[what] * dayMs,
-                after
-              )
-              if (begun === null) break
-              yield* done(begun.batch)
-              after = begun.next
-            }
-          }
-          return { finished: true, rows, files }
-        })
-
-        const pass = (limitMs: number) =>
-          Effect.map(oldRows.alone(passOnce(limitMs)), (passed): Passed => passed ?? { finished: false, rows: none, files: 0 })
-
-        yield* Random.nextBetween(0.8 * passEveryMs, 1.2 * passEveryMs).pipe(
-          Effect.flatMap(Effect.sleep),
-          Effect.andThen(pass(passMs)),
-          Effect.catchCause((cause) => Effect.logWarning("old rows stay for now", reasonOf(cause))),
-          Effect.forever,
-          Effect.forkScoped
-        )
-
-        return Retention.of({
-          policy,
-          due: (org) =>
-            Effect.map(
-              Effect.forEach(keptKinds, (what) =>
-                policy[what] === 0 ? Effect.succeed(0) : oldRows.due(org, what, policy[what] * dayMs)
-              ),
-              ([journal = 0, feed = 0, commands = 0]) => ({ journal, feed, commands })
-            ),
-          pass
-        })
-      })
-    )
+    Layer.effect(Retention, retentionOf(policy))
 }
+
+/** Takes old rows out of one place, by the hour and when it is asked. */
+export const retentionOf = Effect.fnUntraced(function* (policy: Policy) {
+  const [oldRows, archive] = [yield* OldRows, yield* Archive]
+
+  const takeOut = Effect.fnUntraced(function* (batch: OldBatch) {
+    const archived = yield* archive.write(batch, oldRows.rows(batch), yield* Clock.currentTimeMillis)
+    if (yield* oldRows.drop(batch, archived)) return archived.rows
+    const message = `${batch.what} ${batch.id}: what is there is not what was archived; it is archived again at the next pass`
+    return yield* new RetentionError({ reason: "database", message })
+  })
+
+  const passOnce = Effect.fnUntraced(function* (limitMs: number) {
+    const endsAtMs = (yield* Clock.currentTimeMillis) + limitMs
+    const rows = { ...none }
+    let files = 0
+    const done = function* (batch: OldBatch) {
+      rows[batch.what] += yield* takeOut(batch)
+      files += 1
+    }
+    for (let left = yield* oldRows.begun; left !== null; left = yield* oldRows.begun) yield* done(left)
+    for (const what of keptKinds) {
+      if (policy[what] === 0) continue
+      let after: string | null = null
+      while (true) {
+        if ((yield* Clock.currentTimeMillis) >= endsAtMs) return { finished: false, rows, files }
+        const begun: { readonly batch: OldBatch; readonly next: string } | null = yield* oldRows.begin(
+          yield* newId("arc"),
+          what,
+          policy[what] * dayMs,
+          after
+        )
+        if (begun === null) break
+        yield* done(begun.batch)
+        after = begun.next
+      }
+    }
+    return { finished: true, rows, files }
+  })
+
+  const pass = (limitMs: number) =>
+    Effect.map(oldRows.alone(passOnce(limitMs)), (passed): Passed => passed ?? { finished: false, rows: none, files: 0 })
+
+  yield* Random.nextBetween(0.8 * passEveryMs, 1.2 * passEveryMs).pipe(
+    Effect.flatMap(Effect.sleep),
+    Effect.andThen(pass(passMs)),
+    Effect.catchCause((cause) => Effect.logWarning("old rows stay for now", reasonOf(cause))),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  return Retention.of({
+    policy,
+    due: (org) =>
+      Effect.map(
+        Effect.forEach(keptKinds, (what) =>
+          policy[what] === 0 ? Effect.succeed(0) : oldRows.due(org, what, policy[what] * dayMs)
+        ),
+        ([journal = 0, feed = 0, commands = 0]) => ({ journal, feed, commands })
+      ),
+    pass
+  })
+})

@@ -282,6 +282,14 @@ create table budgets (
   constraint budgets_check CHECK (((used >= 0) AND ((uses_max IS NULL) OR (used <= uses_max))))
 ) with (fillfactor=50, autovacuum_vacuum_scale_factor=0.05);
 
+create table cell (
+  only_one boolean not null default true,
+  name text collate "C" not null,
+  installation text collate "C" not null,
+  constraint cell_pkey PRIMARY KEY (only_one),
+  constraint cell_only_one_check CHECK (only_one)
+);
+
 create table claims (
   org text collate "C" not null,
   name text collate "C" not null,
@@ -507,6 +515,7 @@ create table organisations (
   id text collate "C" not null,
   name text not null,
   created_at bigint not null default proliferate.now_ms(),
+  cell text collate "C" not null default 'home'::text,
   constraint organisations_pkey PRIMARY KEY (id)
 );
 

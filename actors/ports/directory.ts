@@ -9,9 +9,14 @@ import type { Dialect } from "./models.ts"
 export const Role = Schema.Literals(["owner", "admin", "member", "viewer"])
 export type Role = typeof Role.Type
 
+/** The cell that every installation has. */
+export const homeCell = "home"
+
 export interface Organisation {
   readonly id: string
   readonly name: string
+  /** Which of the databases it lives in, whole and for good. */
+  readonly cell: string
   readonly createdAtMs: number
 }
 
@@ -143,7 +148,10 @@ type New<A> = Omit<A, "createdAtMs">
 export class Directory extends Context.Service<
   Directory,
   {
-    readonly addOrganisation: (organisation: New<Organisation>) => Result<Organisation>
+    /** At home, unless a cell is named; `not-found` where there is none of that name. */
+    readonly addOrganisation: (
+      organisation: Omit<New<Organisation>, "cell"> & { readonly cell?: string | undefined }
+    ) => Result<Organisation>
     readonly organisations: Result<ReadonlyArray<Organisation>>
 
     /** An email is unique within its organisation. */
@@ -154,7 +162,7 @@ export class Directory extends Context.Service<
 
     readonly addToken: (token: New<Token> & { readonly hash: string }) => Result<Token>
     readonly tokens: (org: string) => Result<ReadonlyArray<Token>>
-    /** The unexpired token with this hash, with its user. */
+    /** The unexpired token with this hash, with its user. `unavailable` if their organisation lives in a cell that is not known here. */
     readonly tokenByHash: (hash: string) => Result<{ readonly token: Token; readonly user: User } | null>
     readonly revokeToken: (org: string, id: string) => Result<boolean>
 

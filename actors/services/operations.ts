@@ -6,6 +6,7 @@ import { Clock, Context, Effect, Layer, Schema } from "effect"
 import type { Drift, Outcome } from "../../runtime/drift.ts"
 import { Journal, type JournalError, type Quarantine } from "../../runtime/journal.ts"
 import { type FixNote, Oversight } from "../../runtime/oversight.ts"
+import { Parts } from "../../runtime/parts.ts"
 import { everyKind, type Pause } from "../../runtime/pauses.ts"
 import { type KindReport, Reconcile } from "../../runtime/reconcile.ts"
 import { type Kept, type Passed, type Policy, Retention, type RetentionError } from "../../runtime/retention.ts"
@@ -88,6 +89,11 @@ export class Operations extends Context.Service<
       Seen & {
         readonly fixes: ReadonlyArray<FixNote & { readonly atMs: number }>
         readonly nodes: ReadonlyArray<NodeSight>
+        /** The databases by organisation; none: there is one for all. */
+        readonly cells: ReadonlyArray<{
+          readonly name: string
+          readonly trouble: { readonly why: string; readonly since: string } | null
+        }>
       },
       JournalError
     >
@@ -147,7 +153,7 @@ export class Operations extends Context.Service<
     Operations,
     Effect.gen(function* () {
       const [reconcile, oversight, journal, router] = [yield* Reconcile, yield* Oversight, yield* Journal, yield* Router]
-      const retention = yield* Retention
+      const [retention, division] = [yield* Retention, yield* Parts]
 
       const noted = (...said: Parameters<typeof fixNote>) => Effect.flatMap(fixNote(...said), oversight.note)
 
@@ -164,7 +170,11 @@ export class Operations extends Context.Service<
             drift: rows.map(rowOf),
             kinds,
             fixes: yield* oversight.notes(organisation, fixesShown),
-            nodes: yield* router.nodes
+            nodes: yield* router.nodes,
+            cells: (division?.all ?? []).map(({ name, trouble }) => {
+              const now = trouble()
+              return { name, trouble: now && { why: now.why, since: iso(now.sinceMs) } }
+            })
           }
         }),
 

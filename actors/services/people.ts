@@ -21,7 +21,12 @@ import { Email, Id, Name } from "./words.ts"
 const dayMs = 24 * 60 * 60_000
 const prefixCharacters = 8
 
-export const NewOrganisation = Schema.Struct({ name: Name, owner: Schema.Struct({ name: Name, email: Email }) })
+export const NewOrganisation = Schema.Struct({
+  name: Name,
+  owner: Schema.Struct({ name: Name, email: Email }),
+  /** Where it lives for good; at home if none is named. */
+  cell: Schema.optionalKey(Id)
+})
 export const NewUser = Schema.Struct({ name: Name, email: Email, role: Role })
 export const NewToken = Schema.Struct({
   userId: Schema.optionalKey(Id),
@@ -94,8 +99,8 @@ export class People extends Context.Service<
         return { ...token, secret }
       })
 
-      const addFounded = Effect.fnUntraced(function* ({ name, owner }: typeof NewOrganisation.Type) {
-        const organisation = yield* directory.addOrganisation({ id: yield* newId("org"), name })
+      const addFounded = Effect.fnUntraced(function* ({ name, owner, cell }: typeof NewOrganisation.Type) {
+        const organisation = yield* directory.addOrganisation({ id: yield* newId("org"), name, cell })
         const user = yield* directory.addUser({ id: yield* newId("usr"), org: organisation.id, ...owner, role: "owner" })
         return { organisation, user, token: yield* issue(user, "first") }
       })

@@ -20,6 +20,7 @@ import { Nodes } from "../../runtime/nodes.ts"
 import { type Deliver, runOutbox } from "../../runtime/outbox.ts"
 import { type Answer, type AskError, Router, Unavailable } from "../../runtime/router.ts"
 import { deliveryOf, runTimers } from "../../runtime/timers.ts"
+import { Wakeup } from "../../runtime/wakeup.ts"
 import { apart } from "./apart.ts"
 import { leasesByNode, mirrorLeases } from "./leases.ts"
 import * as limits from "./limits.ts"
@@ -78,7 +79,7 @@ const router = <R>(
       )
 
     const homes = yield* makeHomes(definitions, deliver)
-    const { versions, outbox, timers } = homes
+    const { versions } = homes
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         isDraining = true
@@ -116,8 +117,9 @@ const router = <R>(
           : Effect.ignore(within(clientOf(entityOf(address)).begin({ pass, address, how }), limits.tryMs))
       )
 
-    // The shards that were held at the last look.
+    // The shards that were held at the last look, and, for each lane, those whose homes were not begun there since.
     let held = new Set<string>()
+    const beginners = homes.lanes.map((lane) => ({ lane, wakeup: new Wakeup(), fresh: new Set<string>() }))
     const sweep = Effect.gen(function* () {
       yield* homes.leave((home) => !isHere(home))
       const now = new Set<string>()
@@ -125,23 +127,46 @@ const router = <R>(
         const shard = ShardId.make("default", n)
         if (sharding.hasShardId(shard)) now.add(shard.toString())
       }
-      const hasNew = [...now].some((shard) => !held.has(shard))
-      if (hasNew) {
-        const fresh = (home: Pick<Address, "org" | "home">) => isHere(home) && !held.has(shardOf(home).toString())
-        yield* homes.activateResidents(fresh)
-      }
+      const gained = [...now].filter((shard) => !held.has(shard))
       held = now
-    }).pipe(Effect.catchTag("JournalError", () => Effect.void))
+      if (gained.length === 0) return
+      for (const { fresh, wakeup } of beginners) {
+        for (const shard of gained) fresh.add(shard)
+        wakeup.wake()
+      }
+    })
     yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(limits.sweepEveryMs)))
-    yield* Effect.forkScoped(runOutbox({ definitions: homes.definitions, versions, deliver, wakeup: outbox }))
-    yield* Effect.forkScoped(
-      runTimers({
-        versions,
-        deliver,
-        wakeup: timers,
-        isOurs: (timer) => isHere(timer.address) || timer.inMs <= -limits.timerOthersMs
+
+    const beginFresh = (beginner: (typeof beginners)[number]) =>
+      Effect.suspend(() => {
+        const shards = new Set(beginner.fresh)
+        if (shards.size === 0) return Effect.void
+        beginner.fresh.clear()
+        return beginner.lane
+          .activateResidents((home) => isHere(home) && shards.has(shardOf(home).toString()))
+          .pipe(
+            // Again at the next look.
+            Effect.catchTag("JournalError", () =>
+              Effect.sync(() => {
+                for (const shard of shards) beginner.fresh.add(shard)
+              })
+            )
+          )
       })
-    )
+    for (const beginner of beginners) {
+      const { journal: part, outbox, timers } = beginner.lane
+      const loops = [
+        Effect.forever(Effect.andThen(beginFresh(beginner), beginner.wakeup.within(limits.sweepEveryMs))),
+        runOutbox({ definitions: homes.definitions, versions, deliver, wakeup: outbox }),
+        runTimers({
+          versions,
+          deliver,
+          wakeup: timers,
+          isOurs: (timer) => isHere(timer.address) || timer.inMs <= -limits.timerOthersMs
+        })
+      ]
+      for (const loop of loops) yield* Effect.forkScoped(Effect.provideService(loop, Journal, part))
+    }
 
     yield* Effect.forkScoped(mirrorLeases(name, () => homes.names().map(entityOf)))
 
@@ -165,10 +190,7 @@ const router = <R>(
       }),
       wake: (address) => begin(address, "wake"),
       fire: (timer) => deliver(timer.address, deliveryOf(timer)),
-      hurry: Effect.sync(() => {
-        outbox.wake()
-        timers.wake()
-      }),
+      hurry: homes.hurry,
       release: Effect.fnUntraced(function* (address) {
         const released = yield* journal
           .release(address)

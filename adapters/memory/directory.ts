@@ -7,6 +7,7 @@ import {
   type Configuration,
   Directory,
   DirectoryError,
+  homeCell,
   type ModelCall,
   type Organisation,
   type RepositoryRecord,
@@ -67,9 +68,10 @@ export const memoryDirectory = (state: JournalState = emptyJournal()): Directory
   const sessions = () => [...state.projections.values()].filter(({ address }) => address.kind === "session").map(sessionOf)
 
   return {
-    addOrganisation: Effect.fnUntraced(function* ({ id, name }) {
+    addOrganisation: Effect.fnUntraced(function* ({ id, name, cell = homeCell }) {
+      if (cell !== homeCell) return yield* refuse("not-found", `there is no cell "${cell}"; there is ${homeCell}`)
       if (organisations.has(id)) return yield* refuse("conflict", "its id is taken already")
-      const organisation = { id, name, createdAtMs: yield* Clock.currentTimeMillis }
+      const organisation = { id, name, cell, createdAtMs: yield* Clock.currentTimeMillis }
       organisations.set(id, organisation)
       return { ...organisation }
     }),

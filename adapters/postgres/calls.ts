@@ -6,7 +6,7 @@ import { call, find, list } from "./records.ts"
 
 const sweptMax = 1_000
 
-const make = ({ sql }: Postgres["Service"]): Calls["Service"] => ({
+export const postgresCalls = ({ sql }: Postgres["Service"]): Calls["Service"] => ({
   // Ids are ordered by time. The page is cut before the snapshots are read.
   list: (org, { limit, sessionId, statuses, before, sinceMs }) => {
     const isOpen = statuses?.every((status) => status === "pending" || status === "outcomeUnknown") ?? false
@@ -72,5 +72,5 @@ const make = ({ sql }: Postgres["Service"]): Calls["Service"] => ({
 
 export const layer: Layer.Layer<Calls, never, Postgres> = Layer.effect(
   Calls,
-  Effect.map(Postgres, (postgres) => Calls.of(make(postgres)))
+  Effect.map(Postgres, (postgres) => Calls.of(postgresCalls(postgres)))
 )

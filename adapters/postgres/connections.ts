@@ -11,7 +11,7 @@ interface Live extends Connection {
   readonly sealed: Uint8Array
 }
 
-const make = ({ sql }: Postgres["Service"]): ConnectionRecords["Service"] => {
+export const postgresConnections = ({ sql }: Postgres["Service"]): ConnectionRecords["Service"] => {
   const connection = sql`
     id, org, integration, kind, account, scopes, status, reason, settings, expires_at::float8 as "expiresAtMs",
     created_by as "createdBy", created_at::float8 as "createdAtMs", checked_at::float8 as "checkedAtMs"`
@@ -133,5 +133,5 @@ const make = ({ sql }: Postgres["Service"]): ConnectionRecords["Service"] => {
 
 export const layer: Layer.Layer<ConnectionRecords, never, Postgres> = Layer.effect(
   ConnectionRecords,
-  Effect.map(Postgres, (postgres) => ConnectionRecords.of(make(postgres)))
+  Effect.map(Postgres, (postgres) => ConnectionRecords.of(postgresConnections(postgres)))
 )

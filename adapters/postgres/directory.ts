@@ -4,6 +4,8 @@ import type postgres from "postgres"
 import {
   type Configuration,
   Directory,
+  DirectoryError,
+  homeCell,
   type ModelUsage,
   type Organisation,
   type RepositoryRecord,
@@ -23,8 +25,20 @@ type Reservation = Pick<Parameters<Directory["Service"]["reserve"]>[0], "hash" |
 /** As a query for words that begin so. There is nothing but letters and digits in them. */
 const beginnings = (words: ReadonlyArray<string>): string => words.map((word) => `'${word}':*`).join(" & ")
 
-const make = (sql: postgres.Sql): Directory["Service"] => {
-  const organisation = sql`id, name, created_at::float8 as "createdAtMs"`
+/** What is said of an organisation whose cell this server was not told of. */
+export const unknownCell = (cell: string) =>
+  `this organisation lives in the cell ${JSON.stringify(cell)}, which this server does not know: add it to DATABASE_CELLS`
+
+/** What is said where one is to be made in a cell that there is not. */
+export const noCell = (cell: string, names: ReadonlyArray<string>) =>
+  new DirectoryError({
+    reason: "not-found",
+    message: `there is no cell ${JSON.stringify(cell)}; there ${names.length === 1 ? "is" : "are"} ${names.join(", ")}`
+  })
+
+/** `names`: the cells that this server knows; this database is one of them, the first. */
+export const postgresDirectory = (sql: postgres.Sql, names: ReadonlyArray<string> = [homeCell]): Directory["Service"] => {
+  const organisation = sql`id, name, cell, created_at::float8 as "createdAtMs"`
   const user = sql`id, org, name, email, role, created_at::float8 as "createdAtMs"`
   const token = sql`
     id, org, user_id as "userId", name, prefix, created_at::float8 as "createdAtMs", expires_at::float8 as "expiresAtMs"`
@@ -40,8 +54,13 @@ const make = (sql: postgres.Sql): Directory["Service"] => {
     created_at::float8 as "createdAtMs", updated_at::float8 as "updatedAtMs"`
 
   return {
-    addOrganisation: ({ id, name }) =>
-      add(() => sql<Array<Organisation>>`insert into organisations (id, name) values (${id}, ${name}) returning ${organisation}`),
+    addOrganisation: ({ id, name, cell = homeCell }) =>
+      names.includes(cell)
+        ? add(
+            () => sql<Array<Organisation>>`
+            insert into organisations (id, name, cell) values (${id}, ${name}, ${cell}) returning ${organisation}`
+          )
+        : Effect.fail(noCell(cell, names)),
     organisations: list(() => sql<Array<Organisation>>`select ${organisation} from organisations order by created_at, id`),
 
     addUser: ({ id, org, name, email, role }) =>
@@ -62,10 +81,18 @@ const make = (sql: postgres.Sql): Directory["Service"] => {
     tokens: (org) => list(() => sql<Array<Token>>`select ${token} from tokens where org = ${org} order by created_at, id`),
     tokenByHash: (hash) =>
       find(
-        () => sql<Array<{ readonly token: Token; readonly user: User }>>`
-        select to_json(t) as token, to_json(u) as "user"
+        () => sql<Array<{ readonly token: Token; readonly user: User; readonly cell: string }>>`
+        select to_json(t) as token, to_json(u) as "user", (select cell from organisations where id = t.org) as cell
         from (select ${token} from tokens where hash = ${hash} and coalesce(expires_at > proliferate.now_ms(), true)) t
         cross join lateral (select ${user} from users where org = t.org and id = t."userId") u`
+      ).pipe(
+        Effect.flatMap((found) => {
+          if (found === null) return Effect.succeed(null)
+          const { cell, ...known } = found
+          return names.includes(cell)
+            ? Effect.succeed(known)
+            : new DirectoryError({ reason: "unavailable", message: unknownCell(cell) })
+        })
       ),
     revokeToken: (org, id) => remove(() => sql`delete from tokens where org = ${org} and id = ${id}`),
 
@@ -163,5 +190,5 @@ const make = (sql: postgres.Sql): Directory["Service"] => {
 
 export const layer: Layer.Layer<Directory, never, Postgres> = Layer.effect(
   Directory,
-  Effect.map(Postgres, ({ sql }) => Directory.of(make(sql)))
+  Effect.map(Postgres, ({ sql }) => Directory.of(postgresDirectory(sql)))
 )

@@ -6,7 +6,7 @@ import { add, call, find, list } from "./records.ts"
 
 const candidatesMax = 10_000
 
-const make = ({ sql }: Postgres["Service"]): Grants["Service"] => {
+export const postgresGrants = ({ sql }: Postgres["Service"]): Grants["Service"] => {
   const grant = sql`
     id, about->'scope' as scope, about->>'integration' as integration, about->>'action' as action,
     about->'constraints' as constraints, uses_max::float8 as "usesMax", used::float8, expires_at::float8 as "expiresAtMs",
@@ -96,5 +96,5 @@ const make = ({ sql }: Postgres["Service"]): Grants["Service"] => {
 
 export const layer: Layer.Layer<Grants, never, Postgres> = Layer.effect(
   Grants,
-  Effect.map(Postgres, (postgres) => Grants.of(make(postgres)))
+  Effect.map(Postgres, (postgres) => Grants.of(postgresGrants(postgres)))
 )

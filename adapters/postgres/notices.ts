@@ -6,7 +6,7 @@ import { call, find, list, remove } from "./records.ts"
 
 const sweptMax = 1_000
 
-const make = ({ sql }: Postgres["Service"]): Notices["Service"] => {
+export const postgresNotices = ({ sql }: Postgres["Service"]): Notices["Service"] => {
   const notice = sql`
     n.org, n.approval_id as "approvalId", n.channel, n.ts, n.tries, n.due_at::float8 as "dueAtMs", n.created_at::float8 as "createdAtMs"`
   const person = sql`
@@ -74,5 +74,5 @@ const make = ({ sql }: Postgres["Service"]): Notices["Service"] => {
 
 export const layer: Layer.Layer<Notices, never, Postgres> = Layer.effect(
   Notices,
-  Effect.map(Postgres, (postgres) => Notices.of(make(postgres)))
+  Effect.map(Postgres, (postgres) => Notices.of(postgresNotices(postgres)))
 )

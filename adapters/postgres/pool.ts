@@ -75,12 +75,14 @@ const asDatabaseError = (sql: postgres.Sql) => (cause: unknown) => {
       })
 }
 
-/** Both pools, after the server has answered once. */
-export const connect = Effect.fn("Postgres.connect")(function* (
-  url: string,
-  { sqlMax = connectionsMax, committerMax = committersMax }: { readonly sqlMax?: number; readonly committerMax?: number } = {}
-) {
-  const { sql, committer } = yield* Effect.acquireRelease(
+interface Sizes {
+  readonly sqlMax?: number
+  readonly committerMax?: number
+}
+
+/** Both pools, whether or not a server is there by now. */
+export const open = (url: string, { sqlMax = connectionsMax, committerMax = committersMax }: Sizes = {}) =>
+  Effect.acquireRelease(
     Effect.try({
       try: () => ({
         sql: client(url, { max: sqlMax }),
@@ -90,14 +92,19 @@ export const connect = Effect.fn("Postgres.connect")(function* (
     }),
     // A connection that died in the middle of a statement counts as busy until the time is up.
     (pools) => Effect.promise(() => Promise.all(Object.values(pools).map((pool) => pool.end({ timeout: closeTimeoutS }))))
-  )
+  ).pipe(Effect.map(Postgres.of))
+
+/** The same, after the server has answered once. */
+export const connect = Effect.fn("Postgres.connect")(function* (url: string, sizes?: Sizes) {
+  const pools = yield* open(url, sizes)
+  const { sql } = pools
   yield* Effect.tryPromise({ try: () => sql`select 1`, catch: asDatabaseError(sql) }).pipe(
     Effect.retry({
       while: ({ reason }) => reason === "unreachable",
       schedule: Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: Duration.seconds(connectTimeoutS) }))
     })
   )
-  return Postgres.of({ sql, committer })
+  return pools
 })
 
 /** The server at `url`. */

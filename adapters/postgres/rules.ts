@@ -35,7 +35,7 @@ const conflict = (revision: number) =>
     message: `the rules have changed since: they are at revision ${revision} now, look again`
   })
 
-const make = ({ sql }: Postgres["Service"]): Rules["Service"] => {
+export const postgresRules = ({ sql }: Postgres["Service"]): Rules["Service"] => {
   const rule = sql`id, integration, action, mode, automation, pins, revision::float8`
   return {
     book: (org) =>
@@ -86,5 +86,5 @@ const make = ({ sql }: Postgres["Service"]): Rules["Service"] => {
 
 export const layer: Layer.Layer<Rules, never, Postgres> = Layer.effect(
   Rules,
-  Effect.map(Postgres, (postgres) => Rules.of(make(postgres)))
+  Effect.map(Postgres, (postgres) => Rules.of(postgresRules(postgres)))
 )

@@ -3,9 +3,9 @@ import { Argument, Command, Flag } from "effect/cli"
 import { ask } from "../api.ts"
 import { answer, date, fields, table } from "../output.ts"
 
-const Organisation = Schema.Struct({ id: Schema.String, name: Schema.String, createdAtMs: Schema.Finite })
+const Organisation = Schema.Struct({ id: Schema.String, name: Schema.String, cell: Schema.String, createdAtMs: Schema.Finite })
 const Added = Schema.Struct({
-  organisation: Schema.Struct({ id: Schema.String, name: Schema.String }),
+  organisation: Schema.Struct({ id: Schema.String, name: Schema.String, cell: Schema.String }),
   user: Schema.Struct({ id: Schema.String, email: Schema.String }),
   token: Schema.Struct({ secret: Schema.String })
 })
@@ -15,15 +15,20 @@ const add = Command.make(
   {
     name: Argument.String("name").pipe(Argument.withDescription("What to call the organisation")),
     ownerName: Flag.String("owner-name").pipe(Flag.withDescription("Name of its first user")),
-    ownerEmail: Flag.String("owner-email").pipe(Flag.withDescription("Their email address"))
+    ownerEmail: Flag.String("owner-email").pipe(Flag.withDescription("Their email address")),
+    cell: Flag.String("cell").pipe(
+      Flag.withDescription("Database that it lives in for good, one of DATABASE_CELLS; home if none is given"),
+      Flag.withDefault("")
+    )
   },
-  Effect.fn("cli.organisations.add")(function* ({ name, ownerName, ownerEmail }) {
+  Effect.fn("cli.organisations.add")(function* ({ name, ownerName, ownerEmail, cell }) {
     const { json, value } = yield* ask("POST", "/v1/organisations", Added, {
-      body: { name, owner: { name: ownerName, email: ownerEmail } }
+      body: { name, owner: { name: ownerName, email: ownerEmail }, ...(cell !== "" && { cell }) }
     })
     yield* answer(json, () =>
       fields([
         ["organisation", `${value.organisation.name} (${value.organisation.id})`],
+        ["cell", value.organisation.cell],
         ["owner", `${value.user.email} (${value.user.id})`],
         ["token", `${value.token.secret}   shown this once`]
       ])
@@ -46,8 +51,8 @@ const list = Command.make(
     const { json, value } = yield* ask("GET", "/v1/organisations", Schema.Struct({ organisations: Schema.Array(Organisation) }))
     yield* answer(json, () =>
       table(
-        ["ORGANISATION", "CREATED", "NAME"],
-        value.organisations.map(({ id, name, createdAtMs }) => [id, date(createdAtMs), name]),
+        ["ORGANISATION", "CREATED", "CELL", "NAME"],
+        value.organisations.map(({ id, name, cell, createdAtMs }) => [id, date(createdAtMs), cell, name]),
         "None."
       )
     )

@@ -18,7 +18,7 @@ import { Seals } from "../../actors/ports/seals.ts"
 import { sessionActor } from "../../actors/session.ts"
 import { layer as postgresDirectory } from "../../adapters/postgres/directory.ts"
 import { Postgres } from "../../adapters/postgres/pool.ts"
-import { actionHands, actionRecords } from "../../cli/actions.ts"
+import { actionHands, actionRecords, actionTables } from "../../cli/actions.ts"
 import type { ActorDefinition } from "../../runtime/actor.ts"
 import { localRouter } from "../../runtime/local-router.ts"
 import { Router } from "../../runtime/router.ts"
@@ -107,7 +107,8 @@ export const benchDecision = Effect.gen(function* () {
         Layer.provideMerge(Layer.fresh(localRouter(definitions))),
         Layer.provideMerge(actionHands),
         Layer.provideMerge(services),
-        Layer.provideMerge(Layer.mergeAll(actionRecords(directory), postgresDirectory))
+        Layer.provideMerge(actionRecords(directory)),
+        Layer.provideMerge(Layer.mergeAll(actionTables, postgresDirectory))
       )
     )
   )

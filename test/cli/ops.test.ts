@@ -81,7 +81,7 @@ beforeAll(async () => {
         finished: dryRun
       }
     }),
-    "GET /v1/operations": () => ({ status: 200, body: { drift, kinds, fixes: [], nodes: [] } }),
+    "GET /v1/operations": () => ({ status: 200, body: { drift, kinds, fixes: [], nodes: [], cells: [] } }),
     "POST /v1/operations/passes": ({ body }) => {
       passes += 1
       const isOver = body.sinceMs === 1_700_000_000_000 && body.kind !== "outbox.dead"

@@ -1,7 +1,10 @@
 import { Effect, Layer } from "effect"
 import * as memoryFeed from "../../adapters/memory/feed.ts"
+import { celledFeed } from "../../adapters/postgres/cells/stores.ts"
 import * as postgresFeed from "../../adapters/postgres/feed.ts"
 import { connect, Postgres } from "../../adapters/postgres/pool.ts"
+import { FeedStore } from "../../runtime/feed.ts"
+import { cellsOn } from "../support/cells.ts"
 import { migratedDatabase } from "../support/postgres.ts"
 import { wireTo } from "../support/wire.ts"
 import { exerciseFeed, FeedWorld } from "./feed.ts"
@@ -24,20 +27,29 @@ const inMemory = Layer.unwrap(
   })
 )
 
-const inPostgres = Layer.effectContext(
-  Effect.gen(function* () {
-    const wire = yield* wireTo(yield* migratedDatabase)
-    const pools = yield* connect(wire.url)
-    const lose = (what: "question" | "answer") =>
-      Effect.map(
-        Effect.promise(() => pools.sql`select 1`),
-        () => wire.cut(what)
-      )
-    return yield* Layer.build(
-      Layer.merge(Layer.succeed(FeedWorld, { lose }), Layer.provide(postgresFeed.layer, Layer.succeed(Postgres, pools)))
+const database = Effect.gen(function* () {
+  const wire = yield* wireTo(yield* migratedDatabase)
+  const pools = yield* connect(wire.url)
+  const lose = (what: "question" | "answer") =>
+    Effect.map(
+      Effect.promise(() => pools.sql`select 1`),
+      () => wire.cut(what)
     )
-  })
+  return { pools, lose }
+})
+
+const inPostgres = Layer.unwrap(
+  Effect.map(database, ({ pools, lose }) =>
+    Layer.merge(Layer.succeed(FeedWorld, { lose }), Layer.provide(postgresFeed.layer, Layer.succeed(Postgres, pools)))
+  )
+)
+
+const inTwoCells = Layer.unwrap(
+  Effect.map(Effect.all([database, database]), ([home, { pools, lose }]) =>
+    Layer.merge(Layer.succeed(FeedWorld, { lose }), Layer.succeed(FeedStore, celledFeed(cellsOn(home.pools, pools))))
+  )
 )
 
 exerciseFeed("memory", inMemory)
 exerciseFeed("postgres", inPostgres)
+exerciseFeed("two cells", inTwoCells)

@@ -1,12 +1,17 @@
 import { Clock, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { Directory } from "../../actors/ports/directory.ts"
 import * as memoryDirectory from "../../adapters/memory/directory.ts"
 import * as memoryJournal from "../../adapters/memory/journal.ts"
 import { emptyJournal } from "../../adapters/memory/journal-state.ts"
 import { revokeBudget } from "../../adapters/memory/records.ts"
+import { celledDirectory } from "../../adapters/postgres/cells/records.ts"
+import { celledJournal } from "../../adapters/postgres/cells/stores.ts"
 import * as postgresDirectory from "../../adapters/postgres/directory.ts"
 import * as postgresJournal from "../../adapters/postgres/journal.ts"
 import { connect, Postgres } from "../../adapters/postgres/pool.ts"
+import { Journal } from "../../runtime/journal.ts"
+import { cellsOn } from "../support/cells.ts"
 import { migratedDatabase } from "../support/postgres.ts"
 import { wireTo } from "../support/wire.ts"
 import { JournalWorld, Lender } from "./journal/world.ts"
@@ -43,42 +48,72 @@ const inMemory = Layer.unwrap(
 )
 
 /** The committer's connections go over a wire that can be cut. */
-const inPostgres = Layer.effectContext(
-  Effect.gen(function* () {
-    const url = yield* migratedDatabase
-    const wire = yield* wireTo(url)
-    const [{ sql }, { committer }] = [yield* connect(url), yield* connect(wire.url)]
-    const tables = "actors, journal, commands, timers, claims, budgets, rooms, projections, proliferate.fake_now"
-    const world = JournalWorld.of({
-      clear: Effect.promise(() => sql.unsafe(`truncate ${tables}; insert into proliferate.fake_now values (1700000000000)`)),
-      passTime: (ms) => Effect.promise(() => sql`update proliferate.fake_now set now_ms = now_ms + ${ms}`),
-      lose: (what) =>
-        Effect.map(
-          Effect.promise(() => committer`select 1`),
-          () => wire.cut(what)
-        )
-    })
-    const lender = Lender.of({
-      revoke: (org, budgetId) =>
-        Effect.promise(async () => {
-          const rows = await sql<Array<{ readonly id: string }>>`
-            select id from proliferate.revoke_budget(${org}, ${budgetId}, 'usr_1') as id order by id`
-          return rows.map(({ id }) => id)
-        }),
-      used: (org, budgetId) =>
-        Effect.promise(async () => {
-          const [row] = await sql`select used::float8 from budgets where org = ${org} and id = ${budgetId}`
-          return row?.["used"] ?? null
-        })
-    })
-    const worlds = Layer.mergeAll(Layer.succeed(JournalWorld, world), Layer.succeed(Lender, lender))
-    return yield* Layer.build(
-      Layer.mergeAll(worlds, postgresJournal.layer, postgresDirectory.layer).pipe(
-        Layer.provide(Layer.succeed(Postgres, { sql, committer }))
+const database = Effect.gen(function* () {
+  const url = yield* migratedDatabase
+  const wire = yield* wireTo(url)
+  const [{ sql }, { committer }] = [yield* connect(url), yield* connect(wire.url)]
+  return { pools: Postgres.of({ sql, committer }), wire }
+})
+
+type Database = Effect.Success<typeof database>
+
+/** What is lost is lost on the way to the last of them. */
+const worldsOf = (databases: ReadonlyArray<Database>) => {
+  const tables = "actors, journal, commands, timers, claims, budgets, rooms, projections, proliferate.fake_now"
+  const inEach = <A>(ask: (sql: Postgres["Service"]["sql"]) => PromiseLike<A>) =>
+    Effect.forEach(databases, ({ pools }) => Effect.promise(() => ask(pools.sql)))
+  const last = databases.at(-1)!
+  const world = JournalWorld.of({
+    clear: Effect.asVoid(
+      inEach((sql) => sql.unsafe(`truncate ${tables}; insert into proliferate.fake_now values (1700000000000)`))
+    ),
+    passTime: (ms) => Effect.asVoid(inEach((sql) => sql`update proliferate.fake_now set now_ms = now_ms + ${ms}`)),
+    lose: (what) =>
+      Effect.map(
+        Effect.promise(() => last.pools.committer`select 1`),
+        () => last.wire.cut(what)
       )
+  })
+  const lender = Lender.of({
+    revoke: (org, budgetId) =>
+      Effect.map(
+        inEach(
+          (sql) => sql<Array<{ readonly id: string }>>`
+          select id from proliferate.revoke_budget(${org}, ${budgetId}, 'usr_1') as id order by id`
+        ),
+        (found) => found.flat().map(({ id }) => id)
+      ),
+    used: (org, budgetId) =>
+      Effect.map(
+        inEach(
+          (sql) => sql<Array<{ readonly used: number }>>`
+          select used::float8 from budgets where org = ${org} and id = ${budgetId}`
+        ),
+        (found) => found.flat()[0]?.used ?? null
+      )
+  })
+  return Layer.mergeAll(Layer.succeed(JournalWorld, world), Layer.succeed(Lender, lender))
+}
+
+const inPostgres = Layer.unwrap(
+  Effect.map(database, (only) =>
+    Layer.mergeAll(worldsOf([only]), postgresJournal.layer, postgresDirectory.layer).pipe(
+      Layer.provide(Layer.succeed(Postgres, only.pools))
+    )
+  )
+)
+
+const inTwoCells = Layer.unwrap(
+  Effect.map(Effect.all([database, database]), ([home, other]) => {
+    const cells = cellsOn(home.pools, other.pools)
+    return Layer.mergeAll(
+      worldsOf([home, other]),
+      Layer.succeed(Journal, celledJournal(cells)),
+      Layer.succeed(Directory, celledDirectory(cells))
     )
   })
 )
 
 exerciseJournal("memory", inMemory)
 exerciseJournal("postgres", inPostgres)
+exerciseJournal("two cells", inTwoCells)

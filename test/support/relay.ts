@@ -13,6 +13,23 @@ export interface Relay {
   readonly turn: (state: RelayState) => Effect.Effect<void>
 }
 
+/** The server of a database, by its socket where that is how it is reached. */
+export const serverOf = (databaseUrl: string): NetConnectOpts => {
+  const { hostname, port } = new URL(databaseUrl)
+  const directory = decodeURIComponent(hostname)
+  return directory.startsWith("/")
+    ? { path: `${directory}/.s.PGSQL.${port || 5432}` }
+    : { host: directory, port: Number(port || 5432) }
+}
+
+/** The same database, through the relay. */
+export const throughRelay = (databaseUrl: string, { port }: Relay): string => {
+  const url = new URL(databaseUrl)
+  url.hostname = "127.0.0.1"
+  url.port = String(port)
+  return url.href
+}
+
 export const relayTo = Effect.fnUntraced(function* (target: NetConnectOpts) {
   const sockets = new Map<Socket, RelayState>()
   const isHeld = (socket: Socket) => state === "held" || state === sockets.get(socket)

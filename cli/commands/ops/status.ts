@@ -3,6 +3,7 @@ import { Effect, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ask } from "../../api.ts"
 import { ago, answer, Json, oneLine, table } from "../../output.ts"
+import { CellSeen, cellsText } from "./cells.ts"
 import { NodeSeen, nodesText } from "./nodes.ts"
 import { exitWith, Kind, Note, notesText, pauseText, Row, unknownText } from "./shared.ts"
 import { watch } from "./watch.ts"
@@ -11,10 +12,11 @@ export const Status = Schema.Struct({
   drift: Schema.Array(Row),
   kinds: Schema.Array(Kind),
   fixes: Schema.Array(Note),
-  nodes: Schema.Array(NodeSeen)
+  nodes: Schema.Array(NodeSeen),
+  cells: Schema.Array(CellSeen)
 })
 
-const textOf = ({ kinds, nodes, fixes }: typeof Status.Type): string =>
+const textOf = ({ kinds, nodes, cells, fixes }: typeof Status.Type): string =>
   [
     table(
       ["KIND", "LOOKED", "AT", "DRIFT", "HELD"],
@@ -29,12 +31,13 @@ const textOf = ({ kinds, nodes, fixes }: typeof Status.Type): string =>
     ),
     ...unknownText(kinds),
     ...(nodes.length === 0 ? [] : ["", nodesText(nodes)]),
+    ...(cells.length === 0 ? [] : ["", cellsText(cells)]),
     "",
     notesText(fixes, "Nothing had to be put right.")
   ].join("\n")
 
 /** What stands, line by line: those that come and go are what changed. */
-const linesOf = ({ drift, kinds, fixes, nodes }: typeof Status.Type): ReadonlyArray<string> => [
+const linesOf = ({ drift, kinds, fixes, nodes, cells }: typeof Status.Type): ReadonlyArray<string> => [
   ...fixes
     .toReversed()
     .map(
@@ -47,7 +50,10 @@ const linesOf = ({ drift, kinds, fixes, nodes }: typeof Status.Type): ReadonlyAr
   ]),
   ...unknownText(kinds),
   ...drift.map(({ id, reason }) => `drift    ${id}: ${oneLine(reason, 100)}`),
-  ...nodes.map(({ name, isAlive }) => `node     ${name} is ${isAlive ? "there" : "gone"}`)
+  ...nodes.map(({ name, isAlive }) => `node     ${name} is ${isAlive ? "there" : "gone"}`),
+  ...cells.map(
+    ({ name, trouble }) => `cell     ${name} ${trouble === null ? "is there" : `cannot be used: ${oneLine(trouble.why, 100)}`}`
+  )
 ]
 
 export const status = Command.make(

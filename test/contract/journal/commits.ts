@@ -135,13 +135,13 @@ export const commits = (story: Story) => {
     Effect.gen(function* () {
       const journal = yield* Journal
       yield* begun(session("a", "org_1"))
-      const stranger = session("a", "org_2")
+      const stranger = session("a", "org_3")
       assert.deepStrictEqual(yield* commit(transition(stranger, 0)), [{ _tag: "Fenced", rev: null, epoch: null }])
       assert.deepStrictEqual(yield* commit(transition(stranger, 1)), [{ _tag: "Fenced", rev: null, epoch: null }])
       assert.strictEqual(yield* journal.load(stranger), null)
       assert.strictEqual(yield* journal.seen(stranger, "message 1"), null)
       assert.deepStrictEqual(yield* journal.history(stranger, 0, 10), [])
-      assert.strictEqual(yield* journal.find("org_2", "session", "ses_a"), null)
+      assert.strictEqual(yield* journal.find("org_3", "session", "ses_a"), null)
       assert.deepStrictEqual(yield* journal.find("org_1", "session", "ses_a"), session("a"))
     })
   )
