@@ -1,16 +1,20 @@
 /** What may come of a committed command of a call: its work done and told, done and not told, told and run again, or not done. */
 import type { ApprovalEvent } from "../../machines/approval/events.ts"
 import { grant } from "../support/approval.ts"
-import { change, spend, told, type Wanted, type World } from "./calls.ts"
+import { change, grantOf, shared, spend, told, type Wanted, type World } from "./calls.ts"
 import type { Move } from "./checker.ts"
 
 const without = (world: World, n: number, { key }: Wanted): World =>
   change(world, n, { commands: world.calls[n]!.commands.filter((command) => command.key !== key) })
 
-const liveGrants = ({ budgets }: World) =>
-  Object.entries(budgets)
-    .filter(([, { used, usesMax, revoked }]) => !revoked && used < usesMax)
-    .map(([id]) => grant(id))
+/** The narrowest first, and of two alike its own. */
+const liveGrants = ({ budgets, calls }: World, n: number) =>
+  [shared, grantOf(n), ...calls.map((_, other) => grantOf(other))]
+    .filter((id, at, all) => {
+      const budget = budgets[id]
+      return all.indexOf(id) === at && budget !== undefined && !budget.revoked && budget.used < budget.usesMax
+    })
+    .map((id) => grant(id))
 
 function* facts(world: World, n: number, wanted: Wanted): Generator<readonly [how: string, world: World, fact: ApprovalEvent]> {
   const { name, params } = wanted
@@ -26,7 +30,7 @@ function* facts(world: World, n: number, wanted: Wanted): Generator<readonly [ho
       return yield [
         "finds",
         world,
-        { type: "weighed", weighing: params.weighing, rules, grants: params.alone ? [] : liveGrants(world), nowMs }
+        { type: "weighed", weighing: params.weighing, rules, grants: params.alone ? [] : liveGrants(world, n), nowMs }
       ]
     case "clear": {
       if (world.hasSessionEnded)

@@ -9,10 +9,16 @@
 import type { ApprovalEvent } from "../../machines/approval/events.ts"
 import { statusOf } from "../../machines/approval.ts"
 import type { Risk } from "../../machines/policy.ts"
-import { begin, deny, heard, once, revoke, rule, withdraw, withGrant } from "../support/approval.ts"
+import { begin, deny, heard, once, type Played, revoke, rule, withdraw, withGrant } from "../support/approval.ts"
 import { runs } from "./approval-hands.ts"
-import { type Bounds, idOf, spend, told, type World } from "./calls.ts"
+import { type Bounds, can, grantOf, idOf, shared, spend, told, type World } from "./calls.ts"
 import type { Model, Move } from "./checker.ts"
+
+/** Each approval that lends a grant makes one of its own. */
+const lending = (n: number): ApprovalEvent => {
+  const lends = withGrant()
+  return { ...lends, grant: { ...lends.grant!, id: grantOf(n) } }
+}
 
 function* wishes(world: World): Generator<Move<World>> {
   if (world.left.wishes === 0) return
@@ -24,11 +30,10 @@ function* wishes(world: World): Generator<Move<World>> {
       as,
       note: "looked"
     }))
-    for (const event of [once, withGrant(), deny, revoke, withdraw, ...looked]) {
+    for (const event of [once, lending(n), deny, revoke, withdraw, ...looked]) {
       // A person who looks finds out what is so.
       if (event.type === "settle" && (event.as === "completed") !== world.calls[n]!.effects > 0) continue
-      if (played.snapshot.can(event as never))
-        yield { name: `someone: ${event.type} ${idOf(n)}`, next: () => told(spent, n, event), isFree: true }
+      if (can(played, event)) yield { name: `someone: ${event.type} ${idOf(n)}`, next: () => told(spent, n, event), isFree: true }
     }
   }
   for (const [id, budget] of Object.entries(world.budgets))
@@ -65,8 +70,7 @@ function* moves(world: World): Generator<Move<World>> {
       else if (world.left.hurries > 0)
         yield { name: `${name} meanwhile`, next: () => told(spend(world, "hurries"), n, event), isFree: true }
     }
-    if (played.snapshot.can(heard as never))
-      yield { name: `${idOf(n)} is heard`, next: () => told(world, n, heard), isFree: true }
+    if (can(played, heard)) yield { name: `${idOf(n)} is heard`, next: () => told(world, n, heard), isFree: true }
   }
   yield* wishes(world)
 }
@@ -100,27 +104,33 @@ const rests = ({ calls }: World): string | null => {
   return null
 }
 
-const key = ({ calls, budgets, room, rules, hasSessionEnded, left }: World): string =>
-  JSON.stringify([
-    calls.map(({ played, commands, dispatched, effects }) => {
-      const {
-        path: _path,
-        message: _message,
-        reason: _reason,
-        result: _result,
-        by: _by,
-        endedBy: _ended,
-        ...rest
-      } = played.context
-      const asked = commands.map(({ name, params: { weighing, attempt } }) => [name, weighing, attempt])
-      return [played.snapshot.value, rest, [...played.armed.keys()], asked, dispatched, effects]
-    }),
-    budgets,
-    room,
-    rules.length,
-    hasSessionEnded,
-    left
-  ])
+/** What does not tell one state of a call from another: names, and what is said of it. */
+const unsaid = new Set(["approvalId", "grantId", "path", "message", "reason", "result", "by", "endedBy"])
+const kinds = new Map<string, number>()
+const kindsOf = new WeakMap<Played, number>()
+const kindOf = (played: Played, n: number): number => {
+  const known = kindsOf.get(played)
+  if (known !== undefined) return known
+  const { snapshot, armed, context } = played
+  const { grantId } = context
+  const whose = grantId === grantOf(n) ? "own" : grantId === null || grantId === shared ? grantId : "the other's"
+  const text = JSON.stringify([snapshot.value, whose, context, [...armed.keys()]], (name, value) =>
+    unsaid.has(name) ? undefined : value
+  )
+  const kind = kinds.get(text) ?? kinds.size
+  kinds.set(text, kind)
+  kindsOf.set(played, kind)
+  return kind
+}
+
+/** Which of two calls is called the first makes no difference. */
+const key = ({ calls, budgets, room, rules, hasSessionEnded, left }: World): string => {
+  const each = calls.map(({ played, commands, dispatched, effects }, n) => {
+    const asked = commands.map(({ name, params: { weighing, attempt } }) => [name, weighing, attempt])
+    return JSON.stringify([kindOf(played, n), asked, dispatched, effects, budgets[grantOf(n)], room.includes(n)])
+  })
+  return JSON.stringify([each.sort(), budgets[shared], rules.length, hasSessionEnded, left])
+}
 
 export const approvalModel = (left: Bounds, risks: ReadonlyArray<Risk>): Model<World> => ({
   first: {
@@ -129,7 +139,7 @@ export const approvalModel = (left: Bounds, risks: ReadonlyArray<Risk>): Model<W
       const commands = played.last.commands.map(({ name, params }, index) => ({ key: `${idOf(n)}:1:${index}`, name, params }))
       return { played, steps: 1, commands, dispatched: [], effects: 0 }
     }),
-    budgets: { grn_1: { usesMax: 1, used: 0, revoked: false } },
+    budgets: { [shared]: { usesMax: 1, used: 0, revoked: false } },
     room: [],
     rules: risks.includes("danger") ? [rule("ask")] : [],
     hasSessionEnded: false,

@@ -22,8 +22,8 @@ const bounds: ReadonlyArray<Bounds & { readonly risks: ReadonlyArray<Risk> }> = 
       { wishes: 3, troubles: 2, hurries: 1, risks: ["danger"] },
       { wishes: 3, troubles: 2, hurries: 1, risks: ["write"] }
     ]
-const worldsMax = 3_000_000
-const walkWithinMs = isDeep ? 1_800_000 : 120_000
+const worldsMax = 5_000_000
+const walkWithinMs = isDeep ? 900_000 : 120_000
 
 const told = ({ broken }: Checked) => `${broken?.why}\n  ${broken?.way.join("\n  ")}`
 

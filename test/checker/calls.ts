@@ -2,6 +2,7 @@
 import assert from "node:assert"
 import type { ApprovalEvent } from "../../machines/approval/events.ts"
 import type { MatchedRule } from "../../machines/policy.ts"
+import type { Decision } from "../../runtime/step.ts"
 import { type Played, rejected, send } from "../support/approval.ts"
 
 export interface Wanted {
@@ -53,9 +54,41 @@ export const change = (world: World, n: number, changes: Partial<Call>): World =
   calls: world.calls.map((call, at) => (at === n ? { ...call, ...changes } : call))
 })
 export const idOf = (n: number): string => `apr_${n + 1}`
+/** The grant that there is from the first, and the one that an approval of this call may lend. */
+export const shared = "grn_1"
+export const grantOf = (n: number): string => `grn_${n + 2}`
+
+/** Millions of worlds are made of few thousand states of a call: each is kept once, and each step from it is played once. */
+const remembered = <A>(find: (at: Played, event: ApprovalEvent) => A) => {
+  const known = new WeakMap<Played, Map<string, A>>()
+  return (at: Played, event: ApprovalEvent): A => {
+    const found = known.get(at) ?? new Map<string, A>()
+    known.set(at, found)
+    const key = JSON.stringify(event)
+    if (!found.has(key)) found.set(key, find(at, event))
+    return found.get(key)!
+  }
+}
+const states = new Map<string, Played>()
+const stateOf = (played: Played): Played => {
+  const key = JSON.stringify([played.snapshot.value, played.context, [...played.armed]])
+  const state = states.get(key) ?? { ...played, last: { ...played.last, taken: [] }, commands: [], notices: [] }
+  states.set(key, state)
+  return state
+}
+
+interface Stepped {
+  readonly played: Played
+  readonly last: Decision
+}
+const stepped = remembered((at, event): Stepped => {
+  const played = send(at, event)
+  return { played: stateOf(played), last: played.last }
+})
+export const can = remembered((at, event) => at.snapshot.can(event as never))
 
 /** The commit's conditions, and what it leaves of budgets and room; a text: why it is refused. */
-const taken = (world: World, n: number, { last }: Played): Pick<World, "budgets" | "room"> | ApprovalEvent => {
+const taken = (world: World, n: number, { last }: Stepped): Pick<World, "budgets" | "room"> | ApprovalEvent => {
   let { budgets, room } = world
   for (const record of last.records) {
     switch (record.type) {
@@ -67,6 +100,7 @@ const taken = (world: World, n: number, { last }: Played): Pick<World, "budgets"
         room = room.filter((other) => other !== n)
         break
       case "lend":
+        assert(budgets[record.budget.id] === undefined, `${record.budget.id} is lent twice`)
         budgets = { ...budgets, [record.budget.id]: { usesMax: record.budget.usesMax ?? 99, used: 0, revoked: false } }
         break
       case "reserve":
@@ -90,19 +124,19 @@ const taken = (world: World, n: number, { last }: Played): Pick<World, "budgets"
 /** The call takes an event, and what it asks for is committed with it. */
 export const told = (world: World, n: number, event: ApprovalEvent, done?: string): World => {
   const call = world.calls[n]!
-  const quiet = { ...call.played, commands: [], notices: [] }
-  let played = send(quiet, event)
-  let after = taken(world, n, played)
+  let step = stepped(call.played, event)
+  let after = taken(world, n, step)
   if ("type" in after) {
-    played = send(quiet, after)
-    after = taken(world, n, played)
+    step = stepped(call.played, after)
+    after = taken(world, n, step)
     assert(!("type" in after), "a step that answers a refusal is refused")
   }
+  const { played, last } = step
   const { grantId } = played.context
-  if (grantId !== null && played.last.commands.some(({ name }) => name === "execute"))
+  if (grantId !== null && last.commands.some(({ name }) => name === "execute"))
     assert(after.budgets[grantId]?.revoked === false, "I3: a revoked grant is dispatched")
   const steps = call.steps + 1
-  const asked = played.last.commands.map(({ name, params }, index) => ({ key: `${idOf(n)}:${steps}:${index}`, name, params }))
+  const asked = last.commands.map(({ name, params }, index) => ({ key: `${idOf(n)}:${steps}:${index}`, name, params }))
   const commands = [...call.commands.filter(({ key }) => key !== done), ...asked]
   return { ...change(world, n, { played, steps, commands }), ...after }
 }

@@ -84,7 +84,9 @@ export const rejected = (name: "budget" | "room", key: string, holder: string): 
 })
 
 export const once: ApprovalEvent = { type: "approve", by: "usr_1", as: "once" }
-export const withGrant = (changes: Partial<{ action: string; integration: string; id: string }> = {}): ApprovalEvent => ({
+export const withGrant = (
+  changes: Partial<{ action: string; integration: string; id: string }> = {}
+): Extract<ApprovalEvent, { type: "approve" }> => ({
   type: "approve",
   by: "usr_1",
   as: "grant",
