@@ -14,6 +14,7 @@ const deep = [
   "test/cli/pull.test.ts",
   "test/cli/tokens-local.test.ts",
   "test/cluster/failover.test.ts",
+  "test/cluster/frozen-call.test.ts",
   "test/cluster/lost-host.test.ts",
   "test/cluster/rolling.test.ts",
   "test/contract/inbox.test.ts",
