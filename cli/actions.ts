@@ -5,6 +5,7 @@ import { Mail } from "../actors/mail.ts"
 import { Pace } from "../actors/pace.ts"
 import { Actions } from "../actors/services/actions.ts"
 import { Approvals } from "../actors/services/approvals.ts"
+import { ByBrowser } from "../actors/services/by-browser.ts"
 import { Catalogue } from "../actors/services/catalogue.ts"
 import { Clicks } from "../actors/services/clicks.ts"
 import { Connections } from "../actors/services/connections.ts"
@@ -47,6 +48,7 @@ export const chatApprovals = (slack: SlackChat.SlackChatOptions) =>
 export const actionServices = Layer.mergeAll(
   Actions.layer,
   Approvals.layer,
+  ByBrowser.layer,
   Catalogue.layer,
   Connections.layer,
   ConnectorBook.layer,

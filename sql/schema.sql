@@ -500,6 +500,7 @@ create table nonces (
   purpose text not null,
   nonce text collate "C" not null,
   expires_at bigint not null,
+  kept bytea,
   constraint nonces_pkey PRIMARY KEY (org, purpose, nonce)
 );
 

@@ -98,11 +98,47 @@ export interface Account {
 
 /** How a person lends us an account without giving us a token. Present where the operator configured a client of ours. */
 export interface OAuth {
+  /** It speaks PKCE (RFC 7636): `challenge` and `verifier` are given then, and only then. */
+  readonly speaksPkce: boolean
   /** Where the person is sent. `state` comes back with the code. */
-  readonly authorize: (request: { readonly state: string; readonly redirectUri: string }) => string
-  readonly exchange: (request: { readonly code: string; readonly redirectUri: string }) => Effect.Effect<Credential, ActionError>
+  readonly authorize: (request: {
+    readonly state: string
+    readonly redirectUri: string
+    /** The SHA-256 of the verifier, in base64url. */
+    readonly challenge: string | null
+  }) => string
+  readonly exchange: (request: {
+    readonly code: string
+    readonly redirectUri: string
+    readonly verifier: string | null
+  }) => Effect.Effect<Credential, ActionError>
   /** `needs-reauth` where nothing is left to refresh with. The old credential may be dead when this returns. */
   readonly refresh: (credential: Credential) => Effect.Effect<Credential, ActionError>
+}
+
+/** How a person makes an app for one organisation at the service, and lets it in, by a browser alone. */
+export interface AppSetup {
+  /** What their browser posts, and where. They come back to `madeUri` with a code and the state. */
+  readonly proposal: (request: {
+    readonly state: string
+    /** Of ours, for people. */
+    readonly homeUri: string
+    readonly madeUri: string
+    readonly installedUri: string
+    /** Who shall own it there; null: the person. */
+    readonly owner: string | null
+  }) => { readonly action: string; readonly fields: Readonly<Record<string, string>> }
+  /** The app, for the code; good once. */
+  readonly made: (code: string) => Effect.Effect<MadeApp, ActionError>
+  /** Where the person says what it may see. They come back to `installedUri` with an installation and the state. */
+  readonly install: (app: MadeApp, state: string) => string
+}
+
+export interface MadeApp {
+  readonly appId: string
+  /** Its page there. */
+  readonly url: string
+  readonly privateKey: Redacted.Redacted<string>
 }
 
 export interface Provider {
@@ -114,6 +150,8 @@ export interface Provider {
   readonly actions: ReadonlyArray<Action>
   readonly guide: { readonly overview: string; readonly tips: ReadonlyArray<string> }
   readonly oauth: OAuth | null
+  /** Null: it knows no such thing. */
+  readonly app: AppSetup | null
   readonly check: (credential: Credential) => Effect.Effect<Account, ActionError>
   /** Within 30 s, tries included. The answer is one that may be shown: see actors/displayed.ts. */
   readonly execute: (call: ActionCall) => Effect.Effect<unknown, ActionError>

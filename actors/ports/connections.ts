@@ -82,9 +82,9 @@ export class ConnectionRecords extends Context.Service<
     readonly changeConnector: (org: string, slug: string, change: ConnectorChange) => Result<ConnectorRecord | null>
     readonly removeConnector: (org: string, slug: string) => Result<boolean>
 
-    /** Good once, for `forMs`. */
-    readonly giveNonce: (org: string, purpose: string, nonce: string, forMs: number) => Result<void>
-    /** False: it was not given, is used, or its time is over. */
-    readonly takeNonce: (org: string, purpose: string, nonce: string) => Result<boolean>
+    /** Good once, for `forMs`. `kept`, which whoever gives it has sealed, comes back with it. */
+    readonly giveNonce: (org: string, purpose: string, nonce: string, forMs: number, kept?: Uint8Array) => Result<void>
+    /** Null: it was not given, is used, or its time is over. */
+    readonly takeNonce: (org: string, purpose: string, nonce: string) => Result<{ readonly kept: Uint8Array | null } | null>
   }
 >()("proliferate/actors/ports/ConnectionRecords") {}

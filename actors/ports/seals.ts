@@ -5,7 +5,7 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
 
 export interface SealedFor {
-  readonly purpose: "arguments" | "connection"
+  readonly purpose: "arguments" | "connection" | "browser"
   readonly org: string
   readonly id: string
 }

@@ -121,7 +121,7 @@ export class Clicks extends Context.Service<
         if (nonce === undefined) return `To decide calls of agents here, ${howToLink}.`
         // The code is looked at only in its own team: elsewhere it is not used up.
         if (!(yield* isOurs(org!, team))) return "This workspace is not connected to that organisation."
-        if (!(yield* connections.takeNonce(org!, purposeOf(user!), nonce)))
+        if ((yield* connections.takeNonce(org!, purposeOf(user!), nonce)) === null)
           return `This code is used, or older than 10 min: ${howToLink}.`
         yield* notices.link({ org: org!, team, chatUser, userId: user! })
         return "You are linked: what you click here is decided in your name. `proliferate slack unlink` undoes it."

@@ -22,6 +22,8 @@ export interface OAuthKind extends Service {
   readonly tokenUrl: string
   /** As it goes into the address. */
   readonly scopes: string
+  /** A code is good for whoever began alone, by RFC 7636, where the service documents that it holds a client with a secret to it. */
+  readonly speaksPkce: boolean
 }
 
 const Granted = Schema.Struct({
@@ -88,14 +90,22 @@ export const makeOAuth = (kind: OAuthKind): OAuth => {
     })
 
   return {
-    authorize: ({ state, redirectUri }) => {
+    speaksPkce: kind.speaksPkce,
+    authorize: ({ state, redirectUri, challenge }) => {
       const url = new URL(kind.authorizeUrl)
-      const query = { client_id: clientId, redirect_uri: redirectUri, response_type: "code", scope: kind.scopes, state }
+      const query = {
+        ...{ client_id: clientId, redirect_uri: redirectUri, response_type: "code", scope: kind.scopes, state },
+        ...(challenge !== null && { code_challenge: challenge, code_challenge_method: "S256" })
+      }
       for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
       return url.href
     },
-    exchange: ({ code, redirectUri }) =>
-      granted({ grant_type: "authorization_code", code, redirect_uri: redirectUri }, [code], null),
+    exchange: ({ code, redirectUri, verifier }) => {
+      const form = { grant_type: "authorization_code", code, redirect_uri: redirectUri }
+      return verifier === null
+        ? granted(form, [code], null)
+        : granted({ ...form, code_verifier: verifier }, [code, verifier], null)
+    },
     refresh: (credential: Credential) => {
       const secret = Redacted.value(credential)
       if (secret.kind !== "oauth" || secret.refreshToken === null)

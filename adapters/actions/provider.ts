@@ -4,7 +4,7 @@
  */
 import { Effect, Redacted, Result, Schema } from "effect"
 import { displayed } from "../../actors/displayed.ts"
-import type { Account, ActionError, Credential, OAuth, Provider, ReadBack, Secret } from "../../actors/ports/actions.ts"
+import type { Account, ActionError, AppSetup, Credential, OAuth, Provider, ReadBack, Secret } from "../../actors/ports/actions.ts"
 import { describe, type Spec } from "./action.ts"
 import { failureOf, makeCall, type Service } from "./call.ts"
 import * as limits from "./limits.ts"
@@ -14,6 +14,7 @@ export interface Kind<Client> extends Service {
   readonly takes: ReadonlyArray<Secret["kind"]>
   readonly guide: Provider["guide"]
   readonly oauth: OAuth | null
+  readonly app?: AppSetup
   readonly specs: ReadonlyArray<Spec<Client>>
   /** Its client library, speaking through this `fetch` with this token. */
   readonly client: (token: string, fetch: typeof globalThis.fetch) => Promise<Client>
@@ -82,6 +83,7 @@ export const makeProvider = <Client>(kind: Kind<Client>): Provider => {
     actions: kind.specs.map(describe),
     guide: kind.guide,
     oauth: kind.oauth,
+    app: kind.app ?? null,
     check: (credential) => Effect.map(using(credential, null, true, kind.whoAmI), ({ answer }) => answer),
     execute: ({ action, params, key, credential }) =>
       Effect.gen(function* () {

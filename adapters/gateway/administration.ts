@@ -1,6 +1,6 @@
 /** The routes of what administrators set up for actions: rules, connections, connectors. As in routes.ts, nothing is decided here. */
 import { Effect } from "effect"
-import { Beginning, Connections, NewConnection, Finish as Returned, Settings } from "../../actors/services/connections.ts"
+import { Connections, NewConnection, Settings } from "../../actors/services/connections.ts"
 import { ConnectorBook, ConnectorChanges, NewConnector } from "../../actors/services/connector-book.ts"
 import { Hypothetical, NewRule, Policies } from "../../actors/services/policies.ts"
 import { Rehearsals, Rehearsed } from "../../actors/services/rehearsal.ts"
@@ -41,11 +41,6 @@ export const administrationRoutes: ReadonlyArray<Route> = [
     body: NewConnection,
     run: ({ pass, body }) => Connections.use((all) => all.add(pass, body)).pipe(Effect.map(created))
   }),
-  on("POST", "/v1/connections/oauth", {
-    verb: "connections.add",
-    body: Beginning,
-    run: ({ pass, body }) => Connections.use((all) => all.begin(pass, body)).pipe(Effect.map(created))
-  }),
   on("POST", "/v1/connections/:connectionId/settings", {
     verb: "connections.add",
     body: Settings,
@@ -59,15 +54,6 @@ export const administrationRoutes: ReadonlyArray<Route> = [
   on("POST", "/v1/connections/:connectionId/revoke", {
     verb: "connections.revoke",
     run: ({ pass, params }) => Connections.use((all) => all.revoke(pass, params["connectionId"]!)).pipe(Effect.map(ok))
-  }),
-  // The person's browser comes back from the service; whose connection it is, the state says.
-  on("GET", "/v1/connections/oauth/callback", {
-    verb: null,
-    query: Returned,
-    run: ({ query }) =>
-      Connections.use((all) => all.finish(query)).pipe(
-        Effect.map(({ integration, account }) => ok({ connected: integration, account, next: "you can close this window" }))
-      )
   }),
 
   on("GET", "/v1/connectors", {

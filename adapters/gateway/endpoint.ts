@@ -3,6 +3,7 @@ import { Effect, Schema } from "effect"
 import type { Access, Pass, Verb } from "../../actors/services/access.ts"
 import type { Actions } from "../../actors/services/actions.ts"
 import type { Approvals } from "../../actors/services/approvals.ts"
+import type { ByBrowser } from "../../actors/services/by-browser.ts"
 import type { Catalogue } from "../../actors/services/catalogue.ts"
 import type { Clicks } from "../../actors/services/clicks.ts"
 import type { Commands } from "../../actors/services/commands.ts"
@@ -29,6 +30,7 @@ export type Services =
   | Access
   | Actions
   | Approvals
+  | ByBrowser
   | Catalogue
   | Clicks
   | Commands
@@ -54,6 +56,10 @@ export interface Reply {
   readonly status: number
   /** Undefined: no content. */
   readonly body: unknown
+  /** The same for a browser, which says that it takes HTML. */
+  readonly page?: string
+  /** Where a browser goes on. */
+  readonly location?: string
 }
 
 interface Call<V extends Verb | null, B, Q> {

@@ -10,6 +10,7 @@ import { newId } from "../../runtime/address.ts"
 import type { Coordination } from "../../runtime/coordination.ts"
 import { actionRoutes } from "./actions.ts"
 import { administrationRoutes } from "./administration.ts"
+import { browserRoutes } from "./by-browser.ts"
 import { chatRoutes } from "./chat.ts"
 import type { Reply, Route, Services } from "./endpoint.ts"
 import { parseBytes } from "./json.ts"
@@ -62,7 +63,10 @@ const placeOf = ([path, its]: readonly [string, ReadonlyArray<Route>]): Place =>
   methods: new Map(its.map((route) => [route.method, route]))
 })
 const places: ReadonlyArray<Place> = [
-  ...Map.groupBy([...routes, ...operationRoutes, ...actionRoutes, ...administrationRoutes, ...chatRoutes], ({ path }) => path)
+  ...Map.groupBy(
+    [...routes, ...operationRoutes, ...actionRoutes, ...administrationRoutes, ...browserRoutes, ...chatRoutes],
+    ({ path }) => path
+  )
 ].map(placeOf)
 
 const httpError = (status: HttpError["status"], message: string, headers: Record<string, string> = {}) =>
@@ -147,15 +151,22 @@ const run = Effect.fnUntraced(function* (
   return yield* route.run({ pass: pass as never, params, query, body, key, request })
 })
 
-const answer = ({ status, body, allow }: Reply & { readonly allow?: string }): Response => ({
-  status,
-  headers: {
-    ...always,
-    ...(body !== undefined && { "content-type": "application/json" }),
-    ...(allow !== undefined && { allow })
-  },
-  body: body === undefined ? "" : JSON.stringify(body)
-})
+const takesPages = ({ accept = "" }: Request["headers"]): boolean => /(^|,)\s*text\/html\b/i.test(accept)
+
+const answer = ({ headers }: Request, { status, body, allow, page, location }: Reply & { readonly allow?: string }): Response => {
+  const isPage = page !== undefined && takesPages(headers)
+  const type = isPage ? "text/html; charset=utf-8" : "application/json"
+  return {
+    status: location !== undefined && takesPages(headers) ? 303 : status,
+    headers: {
+      ...always,
+      ...(body !== undefined && { "content-type": type }),
+      ...(location !== undefined && takesPages(headers) && { location }),
+      ...(allow !== undefined && { allow })
+    },
+    body: isPage ? page : body === undefined ? "" : JSON.stringify(body)
+  }
+}
 
 export const refuse = ({ problem, headers }: Refusal): Response => ({
   status: problem.status,
@@ -175,7 +186,7 @@ export class Api extends Context.Service<Api, { readonly handle: (request: Reque
         const requestId = yield* newId("req")
         const beganAtMs = yield* Clock.currentTimeMillis
         const response = yield* run(request).pipe(
-          Effect.map(answer),
+          Effect.map((reply) => answer(request, reply)),
           Effect.timeoutOrElse({
             duration: answerWithinMs,
             orElse: () => Effect.succeed(refuse(overdue))

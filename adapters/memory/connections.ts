@@ -15,7 +15,7 @@ const order = ({ status, integration, createdAtMs, id }: Connection): string =>
 export const memoryConnections = (): ConnectionRecords["Service"] => {
   const rows = new Map<string, Row>()
   const connectors = new Map<string, ConnectorRecord>()
-  const nonces = new Map<string, number>()
+  const nonces = new Map<string, { readonly untilMs: number; readonly kept: Uint8Array | null }>()
 
   const isLive = ({ connection }: Row) => connection.status !== "revoked"
   const revoked = (row: Row, reason: string) => {
@@ -102,14 +102,14 @@ export const memoryConnections = (): ConnectionRecords["Service"] => {
       }),
     removeConnector: (org, slug) => Effect.sync(() => connectors.delete(`${org}/${slug}`)),
 
-    giveNonce: Effect.fnUntraced(function* (org, purpose, nonce, forMs) {
-      nonces.set(`${org}/${purpose}/${nonce}`, (yield* Clock.currentTimeMillis) + forMs)
+    giveNonce: Effect.fnUntraced(function* (org, purpose, nonce, forMs, kept) {
+      nonces.set(`${org}/${purpose}/${nonce}`, { untilMs: (yield* Clock.currentTimeMillis) + forMs, kept: kept ?? null })
     }),
     takeNonce: Effect.fnUntraced(function* (org, purpose, nonce) {
       const key = `${org}/${purpose}/${nonce}`
-      const untilMs = nonces.get(key) ?? 0
+      const given = nonces.get(key)
       nonces.delete(key)
-      return untilMs > (yield* Clock.currentTimeMillis)
+      return given !== undefined && given.untilMs > (yield* Clock.currentTimeMillis) ? { kept: given.kept } : null
     })
   }
 }

@@ -111,7 +111,7 @@ export const postgresConnections = ({ sql }: Postgres["Service"]): ConnectionRec
       ),
     removeConnector: (org, slug) => remove(() => sql`delete from connectors where org = ${org} and slug = ${slug}`),
 
-    giveNonce: (org, purpose, nonce, forMs) =>
+    giveNonce: (org, purpose, nonce, forMs, kept) =>
       call(false, async () => {
         await sql`
           with swept as (
@@ -119,14 +119,15 @@ export const postgresConnections = ({ sql }: Postgres["Service"]): ConnectionRec
               select org, purpose, nonce from nonces where expires_at <= proliferate.now_ms() limit ${sweptMax} for update skip locked
             )
           )
-          insert into nonces (org, purpose, nonce, expires_at) values (${org}, ${purpose}, ${nonce}, proliferate.now_ms() + ${forMs})`
+          insert into nonces (org, purpose, nonce, expires_at, kept)
+          values (${org}, ${purpose}, ${nonce}, proliferate.now_ms() + ${forMs}, ${kept === undefined ? null : Buffer.from(kept)})`
       }),
     takeNonce: (org, purpose, nonce) =>
       call(false, async () => {
-        const [taken] = await sql<Array<{ readonly good: boolean }>>`
+        const [taken] = await sql<Array<{ readonly good: boolean; readonly kept: Uint8Array | null }>>`
           delete from nonces where org = ${org} and purpose = ${purpose} and nonce = ${nonce}
-          returning expires_at > proliferate.now_ms() as good`
-        return taken?.good ?? false
+          returning expires_at > proliferate.now_ms() as good, kept`
+        return taken?.good === true ? { kept: taken.kept === null ? null : new Uint8Array(taken.kept) } : null
       })
   }
 }

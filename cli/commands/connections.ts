@@ -83,17 +83,33 @@ const add = Command.make(
       Flag.withDescription("Print where to go to let us in, where the server has a client there"),
       Flag.withDefault(false)
     ),
+    app: Flag.Boolean("app").pipe(
+      Flag.withDescription("Print where to go to make an app of your organisation's own there, and install it"),
+      Flag.withDefault(false)
+    ),
+    owner: Flag.String("owner").pipe(
+      Flag.withDescription("With --app: the organisation there that shall own it; you, if not given"),
+      Flag.optional
+    ),
     set: Flag.String("set").pipe(
       Flag.withDescription("What is not secret of it, as NAME=VALUE, such as approvals=C0123456 for Slack"),
       Flag.atLeast(0)
     )
   },
-  Effect.fn("cli.connections.add")(function* ({ integration, file, variable, browser, set }) {
-    if (browser) {
+  Effect.fn("cli.connections.add")(function* ({ integration, file, variable, browser, app, owner, set }) {
+    if (browser && app) return yield* usage("--browser and --app are two ways", "Choose one.")
+    if (Option.isSome(owner) && !app) return yield* usage("--owner is of an app", "Add --app.")
+    if (browser || app) {
       const { url } = yield* ownConnection
-      const body = { integration, redirectUri: `${url}/v1/connections/oauth/callback` }
-      const begun = yield* ask("POST", "/v1/connections/oauth", Schema.Struct({ url: Schema.String }), { body })
-      return yield* answer(begun.json, () => `Open this within 5 min, in a browser that reaches ${url}:\n\n  ${begun.value.url}`)
+      const [path, body] = app
+        ? ["/v1/connections/app", { integration, uri: url, ...(Option.isSome(owner) && { owner: owner.value }) }]
+        : ["/v1/connections/oauth", { integration, redirectUri: `${url}/v1/connections/oauth/callback` }]
+      const begun = yield* ask("POST", path as string, Schema.Struct({ url: Schema.String }), { body })
+      return yield* answer(
+        begun.json,
+        () =>
+          `Open this within 5 min, in a browser that reaches ${url}:\n\n  ${begun.value.url}\n\nIt ends with a code: proliferate connections confirm CODE`
+      )
     }
     const secret = yield* secretOf(yield* secretFrom(file, variable))
     const settings = yield* settingsFrom(set)
@@ -107,9 +123,24 @@ const add = Command.make(
   ),
   Command.withExamples([
     { command: "proliferate connections add sentry --secret-env SENTRY_TOKEN", description: "With a token" },
-    { command: "proliferate connections add github --secret-file app.json", description: "As a GitHub App" },
+    { command: "proliferate connections add github --app --owner acme", description: "By a GitHub App of your own" },
+    { command: "proliferate connections add github --secret-file app.json", description: "By one that is there" },
     { command: "pass show linear | proliferate connections add linear --secret-file -", description: "From a password store" }
   ])
+)
+
+const confirm = Command.make(
+  "confirm",
+  { code: Argument.String("code").pipe(Argument.withDescription("As the page in your browser shows it")) },
+  Effect.fn("cli.connections.confirm")(function* ({ code }) {
+    const { json, value } = yield* ask("POST", "/v1/connections/confirm", Connection, { body: { code } })
+    yield* answer(json, detail(value))
+  })
+).pipe(
+  Command.withShortDescription("Finish what a browser began"),
+  Command.withDescription(
+    "Connects what you let in by your browser: nothing is connected before. The code is good once, for 5 min, and for you alone, who began it."
+  )
 )
 
 const list = Command.make(
@@ -189,5 +220,5 @@ export const connections = Command.make("connections").pipe(
   Command.withDescription(
     "Credentials of the organisation at services. They stay with the server: no agent and no answer ever has one."
   ),
-  Command.withSubcommands([add, list, check, set, revoke])
+  Command.withSubcommands([add, confirm, list, check, set, revoke])
 )

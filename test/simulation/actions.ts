@@ -77,6 +77,7 @@ export class Actions {
     actions: [actionOf("get_issue", "read"), actionOf("create_issue", "write"), actionOf("merge", "danger")],
     guide: { overview: "", tips: [] },
     oauth: null,
+    app: null,
     check: () => Effect.succeed({ account: "a", scopes: [] }),
     execute: ({ key, action, params }) => Effect.suspend(() => this.#befalls({ key, action, params })),
     readBack: ({ key }) =>

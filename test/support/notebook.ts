@@ -70,6 +70,7 @@ export const notebook = () => {
     actions,
     guide: { overview: "Pages and notes.", tips: ["A page is made by its first note."] },
     oauth: null,
+    app: null,
     check: (credential) =>
       isGood({ credential })
         ? Effect.succeed({ account: "ada's notebook", scopes: ["notes"] })

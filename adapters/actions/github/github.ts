@@ -12,6 +12,7 @@ import { octokitAt, service } from "./client.ts"
 import { githubDangers } from "./dangers.ts"
 import { guide } from "./guide.ts"
 import { githubReads } from "./reads.ts"
+import { appSetup } from "./setup.ts"
 import { githubWrites } from "./writes.ts"
 
 export interface GithubOptions {
@@ -50,8 +51,10 @@ export const githubProvider = ({ apiUrl, url, client }: GithubOptions): Provider
             client,
             authorizeUrl: `${url}/login/oauth/authorize`,
             tokenUrl: `${url}/login/oauth/access_token`,
-            scopes: "repo workflow"
+            scopes: "repo workflow",
+            speaksPkce: true
           }),
+    app: appSetup(url, apiUrl),
     specs: [...githubReads, ...githubWrites, ...githubDangers],
     client: octokitAt(apiUrl),
     tokenOf: (secret) => (secret.kind === "app" ? tokens.of(secret) : Effect.succeed(plainToken(secret))),

@@ -31,7 +31,8 @@ export const linearProvider = ({ apiUrl, url, client }: LinearOptions): Provider
             client,
             authorizeUrl: `${url}/oauth/authorize`,
             tokenUrl: `${apiUrl}/oauth/token`,
-            scopes: "read,write"
+            scopes: "read,write",
+            speaksPkce: true
           }),
     specs: linearActions,
     client: async (token, fetch) => linearClient(apiUrl, token, fetch),

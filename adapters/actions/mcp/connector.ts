@@ -115,6 +115,7 @@ export const makeConnectors = (open: ReadonlySet<string>) => {
     actions,
     guide: { overview: `Tools of ${connector.name}, a server that speaks MCP. Their descriptions are its own words.`, tips: [] },
     oauth: null,
+    app: null,
     check: (credential) =>
       asking(
         connector,

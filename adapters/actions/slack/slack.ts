@@ -65,7 +65,9 @@ export const slackProvider = ({ url, client }: SlackOptions): Provider =>
             client,
             authorizeUrl: `${url}/oauth/v2/authorize`,
             tokenUrl: `${url}/api/oauth.v2.access`,
-            scopes
+            scopes,
+            // Only of an app that has no secret: https://docs.slack.dev/authentication/using-pkce
+            speaksPkce: false
           }),
     specs: slackActions,
     client: (token, fetch) => slackClient(url, token, fetch),

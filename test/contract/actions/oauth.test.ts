@@ -1,5 +1,6 @@
 /** How people lend us their accounts, at each service that has a way to: sent there, back with a code, renewed, withdrawn. */
 import assert from "node:assert/strict"
+import { createHash } from "node:crypto"
 import { it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { describe } from "vitest"
@@ -44,12 +45,14 @@ for (const [name, providerAt] of providers)
     it.effect("a person is sent there with our client, our address and the state, and with no secret", () =>
       Effect.gen(function* () {
         const { oauth, url } = yield* opened
-        const there = new URL(oauth.authorize({ state: "st&te=1", redirectUri }))
+        const there = new URL(oauth.authorize({ state: "st&te=1", redirectUri, challenge: oauth.speaksPkce ? "ch" : null }))
         assert.equal(there.origin, url)
         assert.equal(there.searchParams.get("state"), "st&te=1")
         assert.equal(there.searchParams.get("client_id"), clientId)
         assert.equal(there.searchParams.get("redirect_uri"), redirectUri)
         assert.ok((there.searchParams.get("scope") ?? "").length > 0)
+        assert.equal(there.searchParams.get("code_challenge"), oauth.speaksPkce ? "ch" : null)
+        assert.equal(there.searchParams.get("code_challenge_method"), oauth.speaksPkce ? "S256" : null)
         assert.ok(!there.href.includes(clientSecret))
       }).pipe(Effect.scoped)
     )
@@ -58,9 +61,9 @@ for (const [name, providerAt] of providers)
       Effect.gen(function* () {
         const { oauth, code } = yield* opened
         const given = code()
-        const first = yield* oauth.exchange({ code: given, redirectUri })
+        const first = yield* oauth.exchange({ code: given, redirectUri, verifier: null })
         assert.equal(secretOf(first).expiresAtMs, 3_600_000)
-        const again = yield* Effect.orDie(Effect.flip(oauth.exchange({ code: given, redirectUri })))
+        const again = yield* Effect.orDie(Effect.flip(oauth.exchange({ code: given, redirectUri, verifier: null })))
         assert.deepEqual([again.reason, again.sent], ["needs-reauth", false])
         const second = yield* oauth.refresh(first)
         assert.notEqual(secretOf(second).accessToken, secretOf(first).accessToken)
@@ -70,6 +73,20 @@ for (const [name, providerAt] of providers)
           for (const secret of [clientSecret, given, secretOf(first).refreshToken!, secretOf(first).accessToken])
             assert.ok(!JSON.stringify(error).includes(secret))
         yield* oauth.refresh(second)
+      }).pipe(Effect.scoped)
+    )
+
+    it.effect("a code that was given for a challenge is good with its verifier alone", () =>
+      Effect.gen(function* () {
+        const { oauth, code } = yield* opened
+        assert.equal(oauth.speaksPkce, name !== "slack")
+        const verifier = "v".repeat(43)
+        const challenge = createHash("sha256").update(verifier).digest("base64url")
+        for (const wrong of [null, "w".repeat(43)]) {
+          const error = yield* Effect.orDie(Effect.flip(oauth.exchange({ code: code(challenge), redirectUri, verifier: wrong })))
+          assert.deepEqual([error.reason, JSON.stringify(error).includes("www")], ["needs-reauth", false])
+        }
+        yield* oauth.exchange({ code: code(challenge), redirectUri, verifier })
       }).pipe(Effect.scoped)
     )
 
@@ -100,7 +117,7 @@ for (const [name, providerAt] of providers)
         ]) {
           troubles.push(trouble)
           asked.splice(0)
-          const error = yield* Effect.orDie(Effect.flip(oauth.exchange({ code: code(), redirectUri })))
+          const error = yield* Effect.orDie(Effect.flip(oauth.exchange({ code: code(), redirectUri, verifier: null })))
           assert.equal(error.sent, true, error.message)
           assert.equal(asked.length, 1)
         }
@@ -110,7 +127,7 @@ for (const [name, providerAt] of providers)
     it.effect("is withdrawn there; what is dead already is no failure", () =>
       Effect.gen(function* () {
         const { oauth, provider, code, withdrawn } = yield* opened
-        const credential = yield* oauth.exchange({ code: code(), redirectUri })
+        const credential = yield* oauth.exchange({ code: code(), redirectUri, verifier: null })
         yield* provider.revoke(credential)
         assert.ok(withdrawn.has(secretOf(credential).accessToken))
         yield* provider.revoke(credential)
@@ -122,7 +139,7 @@ for (const [name, providerAt] of providers)
         const { oauth, troubles, code } = yield* opened
         const other = yield* service(() => ({ body: {} }))
         troubles.push(say({ status: 307, headers: { location: `${other.url}/token` } }))
-        yield* Effect.orDie(Effect.flip(oauth.exchange({ code: code(), redirectUri })))
+        yield* Effect.orDie(Effect.flip(oauth.exchange({ code: code(), redirectUri, verifier: null })))
         assert.deepEqual(other.asked, [])
       }).pipe(Effect.scoped)
     )

@@ -1,10 +1,11 @@
 /**
  * The token ends of three services on the loopback, as they document them: codes and refresh tokens are good once, the client must
- * be ours, and a token that was withdrawn is refused.
+ * be ours and have the verifier of the challenge that a code was given for, and a token that was withdrawn is refused.
  *   https://docs.github.com/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps: 200 with `error`, DELETE to withdraw
  *   https://docs.slack.dev/authentication/installing-with-oauth: `ok`, the bot's token; https://docs.slack.dev/authentication/using-token-rotation
  *   https://linear.app/developers/oauth-2-0-authentication: 400 with `error`
  */
+import { createHash } from "node:crypto"
 import type { Asked, Said } from "./service.ts"
 
 export const clientId = "client-1"
@@ -14,12 +15,13 @@ export const redirectUri = "https://proliferate.test/oauth/callback"
 export interface OAuthWorld {
   readonly answer: (asked: Asked) => Said
   /** As the person's browser comes back with it. */
-  readonly code: () => string
+  readonly code: (challenge?: string | null) => string
   readonly withdrawn: Set<string>
 }
 
 export const oauthServer = (kind: "github" | "slack" | "linear"): OAuthWorld => {
-  const codes = new Set<string>()
+  /** With the challenge that it was given for. */
+  const codes = new Map<string, string | null>()
   const refreshTokens = new Set<string>()
   const withdrawn = new Set<string>()
   let made = 0
@@ -60,14 +62,18 @@ export const oauthServer = (kind: "github" | "slack" | "linear"): OAuthWorld => 
     if (form.get("client_id") !== clientId || form.get("client_secret") !== clientSecret) return refusal("bad")
     const refresh = form.get("refresh_token")
     if (refresh !== null) return refreshTokens.delete(refresh) ? granted() : refusal("refresh")
-    return codes.delete(form.get("code") ?? "") && form.get("redirect_uri") === redirectUri ? granted() : refusal("bad")
+    const code = form.get("code") ?? ""
+    const challenge = codes.get(code)
+    const verifier = form.get("code_verifier")
+    const proof = verifier === null ? null : createHash("sha256").update(verifier).digest("base64url")
+    return codes.delete(code) && proof === challenge && form.get("redirect_uri") === redirectUri ? granted() : refusal("bad")
   }
   return {
     answer,
     withdrawn,
-    code: () => {
+    code: (challenge = null) => {
       const code = `code-${codes.size}-${made}-0123456789`
-      codes.add(code)
+      codes.set(code, challenge)
       return code
     }
   }
