@@ -71,7 +71,9 @@ export class Activation<R> {
     return Effect.suspend(() => {
       if (racesLost === racesMax)
         return new Unavailable({ reason: "busy", message: "another host is writing for this actor; try again" })
-      const memory = this.#memory
+      // That it was not there when we looked is as good as a look: another that made it since fences us.
+      const isNew = !this.isBehind && racesLost === 0 && delivery.event.type === "create"
+      const memory = this.#memory ?? (isNew ? unborn() : null)
       return memory === null
         ? Effect.flatMap(this.load, (loaded) => this.#decideOn(loaded, delivery, racesLost))
         : this.#decideOn(memory, delivery, racesLost)
@@ -139,9 +141,8 @@ export class Activation<R> {
     return Effect.gen({ self: this }, function* () {
       const journal = yield* Journal
       const seen = yield* journal.seen(this.address, delivery.id).pipe(Effect.mapError(unavailable))
-      if (seen !== null) return { rev: seen, duplicate: true }
-      const stored = yield* journal.load(this.address).pipe(Effect.mapError(unavailable))
-      if (stored?.rev !== rev) {
+      if (seen.at !== null) return { rev: seen.at, duplicate: true }
+      if (seen.rev !== rev) {
         this.forget()
         return yield* this.decide(delivery, racesLost + 1)
       }

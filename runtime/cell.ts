@@ -19,6 +19,7 @@ import { commitRetryMs, foldedMax } from "./limits.ts"
 import { Mailbox } from "./mailbox.ts"
 import { type Answer, type AskError, Crashed, Unavailable } from "./router.ts"
 import type { Delivery } from "./transition.ts"
+import type { Turnstile } from "./turnstile.ts"
 
 interface Envelope {
   readonly delivery: Delivery
@@ -27,6 +28,7 @@ interface Envelope {
 
 export class Cell<R> {
   readonly #activation: Activation<R>
+  readonly #doors: Turnstile
   /** Null: look at the journal again. */
   readonly #mailbox = new Mailbox<Envelope | null>()
   #looksAgain = false
@@ -37,8 +39,9 @@ export class Cell<R> {
   /** What is being handled, for the record should it be poison. */
   current: Delivery | null = null
 
-  constructor(definition: ActorDefinition<R>, address: Address, onSettled: OnSettled) {
+  constructor(definition: ActorDefinition<R>, address: Address, doors: Turnstile, onSettled: OnSettled) {
     this.#activation = new Activation(definition, address, onSettled)
+    this.#doors = doors
   }
 
   get address(): Address {
@@ -86,7 +89,7 @@ export class Cell<R> {
         while (true) {
           if (this.#isDoubted) this.#activation.forget()
           this.#isDoubted = false
-          if (this.#activation.isBehind) yield* restore(this.#catchUp)
+          if (this.#activation.isBehind) yield* this.#inTurn(restore(this.#catchUp))
           yield* this.#handle(yield* next)
         }
       })
@@ -114,8 +117,16 @@ export class Cell<R> {
       return Effect.void
     }
     this.current = envelope.delivery
-    const fold = this.#fold(envelope)
-    return fold === null ? this.#handleAlone(envelope) : this.#handleTogether(envelope, fold)
+    return this.#inTurn(
+      Effect.suspend(() => {
+        const fold = this.#fold(envelope)
+        return fold === null ? this.#handleAlone(envelope) : this.#handleTogether(envelope, fold)
+      })
+    )
+  }
+
+  #inTurn<A, E, S>(work: Effect.Effect<A, E, S>): Effect.Effect<A, E, S> {
+    return this.#doors.pass(this.address.org, work)
   }
 
   #fold({ delivery }: Envelope): Fold | null {
@@ -162,7 +173,11 @@ export class Cell<R> {
 
   #failed(envelopes: ReadonlyArray<Envelope>, cause: Cause.Cause<AskError>) {
     const failure = cause.reasons.find((reason) => reason._tag === "Fail")
-    if (failure !== undefined) return Effect.sync(() => this.#answer(envelopes, () => Effect.fail(failure.error)))
+    if (failure !== undefined)
+      return Effect.andThen(
+        Effect.sync(() => this.#answer(envelopes, () => Effect.fail(failure.error))),
+        this.#doors.pause
+      )
     const crashed = Effect.fail(new Crashed({ message: "the actor crashed on this message; it was not written" }))
     return Effect.andThen(
       Effect.sync(() => {

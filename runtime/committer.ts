@@ -12,11 +12,12 @@
  *       itself fails on is taken for refused.
  *   K3  Each part of the journal (parts.ts) has batches and connections of its own.
  */
-import { Context, Effect, Layer, Schedule, Schema } from "effect"
+import { Clock, Context, Effect, Layer, Schedule, Schema } from "effect"
 import { Inspector } from "./inspection.ts"
 import { Journal, JournalError, type Transition, type Verdict } from "./journal.ts"
 import { batchesInFlightMax, batchTransitionsMax, commitRetryMs, commitTriesMax } from "./limits.ts"
 import { forEachPart } from "./parts.ts"
+import { steadyMsOf } from "./steady.ts"
 import { reasonOf } from "./text.ts"
 import { Turns } from "./turns.ts"
 
@@ -55,7 +56,8 @@ const makeSubmit = Effect.gen(function* () {
   const journal = yield* Journal
   const inspect = yield* Inspector
   const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const waiting = new Turns<Waiting>()
+  const clock = yield* Clock.Clock
+  const waiting = new Turns<Waiting>(() => steadyMsOf(clock))
   let inFlight = 0
 
   const attempt = (batch: ReadonlyArray<Waiting>) =>

@@ -5,18 +5,28 @@
  * A home with nothing to do and nothing standing leaves memory after five minutes; the next message brings it back from the
  * journal. One that is told to leave lets what is being handled commit first.
  */
-import { Context, Effect, Schedule } from "effect"
+import { Clock, Context, Effect, Schedule } from "effect"
 import { acceptsOf } from "./accepts.ts"
 import type { ActorDefinition } from "./actor.ts"
 import type { Address } from "./address.ts"
 import { Host, type HostServices, type Household } from "./host.ts"
 import { Inspector } from "./inspection.ts"
 import { Journal, type JournalError } from "./journal.ts"
-import { drainMs, passivateAfterMs, passivateEveryMs, readsInFlightMax, recentMs, timerAheadMs } from "./limits.ts"
+import {
+  drainMs,
+  passivateAfterMs,
+  passivateEveryMs,
+  readsInFlightMax,
+  recentMs,
+  restartEveryMs,
+  restartsAtOnceMax,
+  timerAheadMs
+} from "./limits.ts"
 import type { Deliver } from "./outbox.ts"
+import { Pace } from "./pace.ts"
 import { type Choose, forEachPart } from "./parts.ts"
 import { Absent, type Answer, type AskError, Unavailable, type View } from "./router.ts"
-import { steadyMs } from "./steady.ts"
+import { steadyMs, steadyMsOf } from "./steady.ts"
 import { restore } from "./step.ts"
 import type { Delivery } from "./transition.ts"
 import { type Tree, treeOf } from "./tree.ts"
@@ -80,7 +90,9 @@ const readInTurns = (journal: Journal["Service"], turnstileOf: Choose<Turnstile>
 /** `deliver` is what hosts themselves deliver by: theirs may be a home elsewhere. By default all are here. */
 export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyArray<ActorDefinition<R>>, elsewhere?: Deliver) {
   const journal = yield* Journal
-  const turnstiles = yield* forEachPart(Effect.sync(() => new Turnstile(readsInFlightMax)))
+  const clock = yield* Clock.Clock
+  const nowMs = () => steadyMsOf(clock)
+  const turnstiles = yield* forEachPart(Effect.sync(() => new Turnstile(readsInFlightMax, nowMs)))
   const services = Context.add(yield* Effect.context<HostServices | R>(), Journal, readInTurns(journal, turnstiles.of))
   const inspect = yield* Inspector
   const kinds = new Map(definitions.map((definition) => [definition.kind, definition]))
@@ -113,6 +125,8 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
     fork: Effect.runForkWith(services as Context.Context<never>),
     deliver: elsewhere ?? deliver,
     inspect,
+    doors: new Turnstile(Number.POSITIVE_INFINITY, nowMs),
+    restarts: new Pace(restartsAtOnceMax, restartEveryMs, nowMs),
     onDecision: ({ commands, timers: armed }, org) => {
       const lane = lanes.of(org)
       for (const { outbox, timers } of lane === null ? lanes.all : [lane]) {

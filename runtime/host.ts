@@ -17,11 +17,13 @@ import { Inspector } from "./inspection.ts"
 import { Journal } from "./journal.ts"
 import { commitRetryMs } from "./limits.ts"
 import type { Deliver } from "./outbox.ts"
+import type { Pace } from "./pace.ts"
 import { Quarantined, Unavailable, unavailable } from "./router.ts"
 import type { Decision } from "./step.ts"
 import { Supervisor } from "./supervisor.ts"
 import { storable } from "./text.ts"
 import type { ActorSight, Crash, HomeSight } from "./tree.ts"
+import type { Turnstile } from "./turnstile.ts"
 
 export type HostServices = Journal | Feeds | Committer
 
@@ -30,6 +32,10 @@ export interface Household<R> {
   readonly services: Context.Context<HostServices | R>
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly deliver: Deliver
+  /** What actors decide, in turns. */
+  readonly doors: Turnstile
+  /** Of whatever crashed. */
+  readonly restarts: Pace
   /** After each commit. */
   readonly onDecision: (decision: Decision, org: string) => void
   readonly inspect: (typeof Inspector)["Service"]
@@ -47,11 +53,11 @@ export class Host<R> {
   unusedLooks = 0
 
   constructor(household: Household<R>, org: string, home: string) {
-    const { fork, inspect } = household
+    const { fork, inspect, restarts } = household
     this.org = org
     this.home = home
     this.#household = household
-    this.#supervisor = new Supervisor({ home, strategy: "rest_for_one", fork, inspect })
+    this.#supervisor = new Supervisor({ home, strategy: "rest_for_one", fork, inspect, turnMs: () => restarts.next(org) })
   }
 
   get isIdle(): boolean {
@@ -104,7 +110,7 @@ export class Host<R> {
     const name = nameOf(address)
     const hosted = this.#cells.get(name)
     if (hosted !== undefined) return hosted
-    const cell: Cell<R> = new Cell(definition, address, (snapshot, decision) =>
+    const cell: Cell<R> = new Cell(definition, address, this.#household.doors, (snapshot, decision) =>
       this.#settled(definition, cell, snapshot, decision)
     )
     this.#cells.set(name, cell)

@@ -209,8 +209,11 @@ export class Journal extends Context.Service<
     /** Verdicts in the order of the batch. */
     readonly commit: (batch: ReadonlyArray<Transition>) => Effect.Effect<ReadonlyArray<Verdict>, JournalError>
     readonly load: (address: Address) => Effect.Effect<Stored | null, JournalError>
-    /** The revision at which a message was journaled, or null. */
-    readonly seen: (address: Address, messageId: string) => Effect.Effect<number | null, JournalError>
+    /** At which revision a message was journaled, if it was, and where the actor stood then; null: there is no such actor. */
+    readonly seen: (
+      address: Address,
+      messageId: string
+    ) => Effect.Effect<{ readonly at: number | null; readonly rev: number | null }, JournalError>
     /** Rows with a revision above `after`, oldest first, at most `limit`. */
     readonly history: (address: Address, after: number, limit: number) => Effect.Effect<ReadonlyArray<JournalRow>, JournalError>
     /** Resolves an id to its whole address, within one organisation. */

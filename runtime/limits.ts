@@ -9,6 +9,12 @@ export const batchesInFlightMax = 4
 export const foldedMax = 16
 /** Transitions in flight that an organisation may have beside others, however little those ask: a thousand commits per second and more. */
 export const turnsMin = 4
+/** Pause of an actor that refused, beside other organisations: asked again at once it looks into the journal each time. */
+export const vainMs = 4
+/** What all that are there together may have in flight, beyond the least of each: as much as the statements under way can carry. */
+export const turnsMax = batchTransitionsMax * batchesInFlightMax
+/** An organisation counts as there for so long after it last asked for anything: a few times what one that asks again at once takes. */
+export const besideMs = 100
 /** Tries of one batch whose commit is unknown, with a pause between, before its callers are told. */
 export const commitTriesMax = 8
 export const commitRetryMs = 250
@@ -42,6 +48,9 @@ export const timersReadMax = 512
 /** Restarts a supervisor grants within the window before it escalates (Erlang's intensity and period). */
 export const restartsMax = 5
 export const restartWindowMs = 60_000
+/** Restarts that an organisation has at once, of all its children, and the time between any more: 3 % of a processor, if each reads its journal. */
+export const restartsAtOnceMax = 50
+export const restartEveryMs = 20
 /** Pause before a restart: 50 ms, doubling to 5 s, so that a crash loop costs its neighbours nothing. */
 export const restartPauseMs = 50
 export const restartPauseMaxMs = 5_000

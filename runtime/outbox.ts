@@ -5,8 +5,8 @@
  *       runs of it come to know different things, the actor is told of both, the second under an id of its own.
  *   O2  A claim is renewed until its fact is home (claims.ts); a run that lost its claim is not begun, or interrupted, and ends
  *       nothing. One that has ended by then still tells what it found out.
- *   O3  A hand that crashes, or takes more than 10 min, is tried again, 5 times, 0.5 s apart and doubling; then its actor is told,
- *       and the command buried. One that cannot tell yet is asked again at the same pace, at least every 30 s.
+ *   O3  A hand that crashes, or takes more than 10 min, is tried again, 5 times, 0.5 s apart and doubling, and no more than 50 a
+ *       second of an organisation; then its actor is told, and the command buried. One that cannot tell yet is asked again at the same pace, at least every 30 s.
  *   O4  Woken by the commit that asked; the poll every second is a safety net.
  *   O5  Organisations share the hands and take turns (hands.ts): what one has piled up, and what hangs, keeps no other waiting.
  */
@@ -17,9 +17,19 @@ import { Claims, type Found, Held } from "./claims.ts"
 import { Hands } from "./hands.ts"
 import { Inspector } from "./inspection.ts"
 import { type ClaimedCommand, Journal, type Versions } from "./journal.ts"
-import { commandClaimMs, commandRetryMaxMs, commandRetryMs, commandTriesMax, outboxPollMs, retriesInFlightMax } from "./limits.ts"
+import {
+  commandClaimMs,
+  commandRetryMaxMs,
+  commandRetryMs,
+  commandTriesMax,
+  outboxPollMs,
+  restartEveryMs,
+  restartsAtOnceMax,
+  retriesInFlightMax
+} from "./limits.ts"
+import { Pace } from "./pace.ts"
 import type { Answer, AskError } from "./router.ts"
-import { steadyMs } from "./steady.ts"
+import { steadyMs, steadyMsOf } from "./steady.ts"
 import { reasonOf, storable } from "./text.ts"
 import type { Delivery } from "./transition.ts"
 import { Turnstile } from "./turnstile.ts"
@@ -48,21 +58,22 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
     // Claiming may have waited for it.
     wakeup.wake(address.org)
   }
-  const givingBack = new Turnstile(retriesInFlightMax)
+  const clock = yield* Clock.Clock
+  const givingBack = new Turnstile(retriesInFlightMax, () => steadyMsOf(clock))
+  const retries = new Pace(restartsAtOnceMax, restartEveryMs, () => steadyMsOf(clock))
   const claims = new Claims(journal, done)
 
   /** When the next of those that we gave back is due. */
   let dueAtMs = Number.POSITIVE_INFINITY
 
-  const giveBack = Effect.fnUntraced(function* (command: ClaimedCommand, tries: number, reason: string) {
-    const delayMs = pauseMs(tries)
+  const giveBack = Effect.fnUntraced(function* (command: ClaimedCommand, delayMs: number, reason: string) {
     yield* givingBack.pass(command.address.org, journal.retry(command, delayMs, reason))
     dueAtMs = Math.min(dueAtMs, (yield* steadyMs) + delayMs)
   })
 
   const again = (command: ClaimedCommand, reason: string) => {
     inspect({ type: "command.postponed", key: command.key, reason })
-    return giveBack(command, command.attempt, reason)
+    return giveBack(command, pauseMs(command.attempt), reason)
   }
 
   /** The fact of another run was accepted, at `rev`: is ours news? Nobody else knows it, so it is told however long that takes. */
@@ -110,7 +121,7 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
     const crashed = (crashes.get(command.key) ?? 0) + 1
     crashes.set(command.key, crashed)
     if (crashed >= commandTriesMax) yield* giveUp(command, reason)
-    else yield* giveBack(command, crashed, reason)
+    else yield* giveBack(command, Math.max(pauseMs(crashed), retries.next(command.address.org)), reason)
   })
 
   const run = Effect.fnUntraced(function* (held: Held) {

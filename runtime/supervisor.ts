@@ -4,7 +4,8 @@
  *   V1  permanent: restarted however it ended. transient: only after a crash. temporary: never.
  *   V2  one_for_one: the one that ended. rest_for_one: it, and those started after it, in order.
  *   V3  More than `restartsMax` restarts of a child within the window: it is given up, and the crash is escalated once.
- *   V4  Between restarts it pauses, 50 ms doubling to 5 s, so that a crash loop costs its neighbours nothing.
+ *   V4  Between restarts it pauses, 50 ms doubling to 5 s, so that a crash loop costs its neighbours nothing. Restarts of an
+ *       organisation have turns; the time in which a child waits for its own does not count for V3.
  *   V5  A child that was stopped stays stopped; stopping waits until its finalizers ran, and so does starting it again.
  */
 import { Cause, Clock, Effect, Exit, Fiber } from "effect"
@@ -45,17 +46,21 @@ export class Supervisor {
   readonly #strategy: "one_for_one" | "rest_for_one"
   readonly #fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly #inspect: (inspection: Inspection) => void
+  readonly #turnMs: () => number
 
   constructor(options: {
     readonly home: string
     readonly strategy: "one_for_one" | "rest_for_one"
     readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
     readonly inspect: (inspection: Inspection) => void
+    /** Takes a turn of its organisation for a restart, and says in how many milliseconds it is. */
+    readonly turnMs: () => number
   }) {
     this.#home = options.home
     this.#strategy = options.strategy
     this.#fork = options.fork
     this.#inspect = options.inspect
+    this.#turnMs = options.turnMs
   }
 
   ids(): Iterable<string> {
@@ -148,7 +153,10 @@ export class Supervisor {
       }
       const rest = this.#strategy === "rest_for_one" ? this.#after(kept) : []
       yield* Effect.forEach([...rest].reverse(), (later) => this.#halt(later), { discard: true })
-      yield* Effect.sleep(Math.min(restartPauseMs * 2 ** (kept.crashedAtMs.length - 1), restartPauseMaxMs))
+      const pauseMs = Math.min(restartPauseMs * 2 ** (kept.crashedAtMs.length - 1), restartPauseMaxMs)
+      const overMs = Math.max(0, this.#turnMs() - pauseMs)
+      for (const n of kept.crashedAtMs.keys()) kept.crashedAtMs[n]! += overMs
+      yield* Effect.sleep(pauseMs + overMs)
       // One that we were started after has crashed meanwhile: it restarts us when it is back.
       if (kept.isHalted && this.#children.get(child.id) === kept) return
       for (const again of [kept, ...rest]) {

@@ -1,16 +1,22 @@
 /**
  * What waits for one resource that organisations share. Within one, first come first served; between them, in turns. An
  * organisation that is alone is served as from a plain queue. Beside others it holds no more at once than the second busiest of
- * all has asked for, and `turnsMin` in any case: however much one of them brings, the others go on almost as without it.
+ * all has asked for lately (demand.ts), and no more than its part of `turnsMax`; but `turnsMin` in any case, and as many times more
+ * as the others are there seldom. However much one of them brings, or some of them, the others go on almost as without it.
  */
-import { turnsMin } from "./limits.ts"
+import { Demand } from "./demand.ts"
+import { turnsMax, turnsMin } from "./limits.ts"
 
 export class Turns<A> {
   /** What waits; whose turn is next comes first, and none is empty. */
   readonly #queues = new Map<string, Array<A>>()
-  /** What waits or is held, by organisation; none is 0. */
-  readonly #asked = new Map<string, number>()
+  /** What waits or is held. */
+  readonly #demand: Demand
   #size = 0
+
+  constructor(nowMs: () => number) {
+    this.#demand = new Demand(nowMs)
+  }
 
   get size(): number {
     return this.#size
@@ -18,7 +24,7 @@ export class Turns<A> {
 
   push(org: string, item: A): void {
     this.#size += 1
-    this.#asked.set(org, (this.#asked.get(org) ?? 0) + 1)
+    this.#demand.add(org)
     const queue = this.#queues.get(org)
     if (queue === undefined) this.#queues.set(org, [item])
     else queue.push(item)
@@ -33,7 +39,7 @@ export class Turns<A> {
       // A Map is walked on to what is put at its end meanwhile: round and round, until nothing more may be taken.
       if (taken.length === max || passedOver > this.#queues.size) break
       this.#queues.delete(org)
-      const left = heldMax - (this.#asked.get(org)! - queue.length)
+      const left = heldMax - (this.#demand.of(org) - queue.length)
       const count = heldMax === Number.POSITIVE_INFINITY ? max : Math.min(1, Math.max(0, left))
       passedOver = count === 0 ? passedOver + 1 : 0
       taken.push(...queue.splice(0, count))
@@ -43,19 +49,26 @@ export class Turns<A> {
     return taken
   }
 
+  /** One is held from now on, if it may be at once: then nothing of that organisation waits. */
+  hold(org: string): boolean {
+    if (this.#queues.has(org) || this.#demand.of(org) >= this.#heldMax) return false
+    this.#demand.add(org)
+    return true
+  }
+
+  /** Others are there, too. */
+  get isShared(): boolean {
+    return this.#heldMax !== Number.POSITIVE_INFINITY
+  }
+
   giveBack(org: string): void {
-    const left = this.#asked.get(org)! - 1
-    if (left === 0) this.#asked.delete(org)
-    else this.#asked.set(org, left)
+    this.#demand.drop(org)
   }
 
   get #heldMax(): number {
-    if (this.#asked.size <= 1) return Number.POSITIVE_INFINITY
-    let [first, second] = [0, 0]
-    for (const count of this.#asked.values()) {
-      if (count > first) [first, second] = [count, first]
-      else if (count > second) second = count
-    }
-    return Math.max(second, turnsMin)
+    this.#demand.look()
+    const { second, orgs, shared } = this.#demand
+    if (second === 0) return Number.POSITIVE_INFINITY
+    return Math.max(Math.floor(turnsMin / shared), Math.min(second, Math.floor(turnsMax / orgs)))
   }
 }

@@ -198,7 +198,11 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
         const timers = new Map([...actor.timers].map(([timerId, { rev }]) => [timerId, rev]))
         return { ...actor.stored, snapshot: JSON.parse(actor.stored.snapshot), timers, quarantine }
       }),
-    seen: (address, messageId) => call("seen", () => actorAt(address)?.seen.get(messageId) ?? null),
+    seen: (address, messageId) =>
+      call("seen", () => {
+        const actor = actorAt(address)
+        return { at: actor?.seen.get(messageId) ?? null, rev: actor?.stored.rev ?? null }
+      }),
     history: (address, after, limit) =>
       call("history", () => {
         const rows = actorAt(address)?.journal.slice(after, after + limit) ?? []

@@ -60,6 +60,17 @@ export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journa
     return found
   })
 
+  const seen = together(async (questions: ReadonlyArray<{ readonly address: Address; readonly messageId: string }>) => {
+    const asked = json(questions.map(({ address: { org, kind, id }, messageId }) => [org, kind, id, messageId]))
+    return await sql<Array<{ readonly at: number | null; readonly rev: number | null }>>`
+      select
+        (select j.rev from journal j
+          where j.kind || '/' || j.id || '/' || j.message_id = (x.of->>1) || '/' || (x.of->>2) || '/' || (x.of->>3)
+            and j.org = x.of->>0)::float8 as at,
+        (select a.rev from actors a where a.id = x.of->>2 and a.kind = x.of->>1 and a.org = x.of->>0)::float8 as rev
+      from jsonb_array_elements(${asked}::jsonb) with ordinality as x (of, n) order by x.n`
+  })
+
   const history = together(async (questions: ReadonlyArray<Rows>) => {
     const asked = json(questions.map(({ address: { org, kind, id }, after, limit }) => [org, kind, id, after, limit]))
     const rows = await sql<Array<JournalRow & { readonly n: number }>>`
@@ -79,15 +90,7 @@ export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journa
 
     load: (address) => call(() => load(address)),
 
-    seen: ({ org, kind, id }, messageId) =>
-      Effect.map(
-        call(
-          () => sql<Array<{ readonly rev: number }>>`
-          select rev::float8 from journal
-          where kind || '/' || id || '/' || message_id = ${`${kind}/${id}/${messageId}`} and org = ${org}`
-        ),
-        ([row]) => row?.rev ?? null
-      ),
+    seen: (address, messageId) => call(() => seen({ address, messageId })),
 
     history: (address, after, limit) => call(() => history({ address, after, limit })),
 

@@ -35,7 +35,7 @@ const oneStored = Layer.merge(
     Journal,
     Journal.of({
       load: () => Effect.sync(stored),
-      seen: () => Effect.succeed(null),
+      seen: () => Effect.succeed({ at: null, rev: null }),
       history: () => Effect.succeed([]),
       find: () => Effect.succeed(null),
       residents: () => Effect.succeed([]),

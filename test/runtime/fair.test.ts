@@ -2,7 +2,16 @@
 import { Effect } from "effect"
 import { assert, describe, it } from "vitest"
 import type { Fact } from "../../runtime/actor.ts"
-import { commandTriesMax, outboxPollMs, timersReadMax } from "../../runtime/limits.ts"
+import {
+  commandTriesMax,
+  outboxPollMs,
+  restartEveryMs,
+  restartsAtOnceMax,
+  restartsMax,
+  timersReadMax,
+  turnsMin,
+  vainMs
+} from "../../runtime/limits.ts"
 import { warmed } from "../support/heated.ts"
 import { Place } from "../support/hosting.ts"
 import { lampActor, lampAddress } from "../support/lamp.ts"
@@ -50,6 +59,50 @@ describe("another organisation's command", () => {
     }
     world.place.until(() => world.place.status(flood[0]!) === "off", "the last of them is given up")
     assert.isAtLeast(crashes, 150 * commandTriesMax - 150)
+  })
+})
+
+describe("a broken organisation", () => {
+  it("has few restarts at once and 50 a second, of all its children together, and each is given up all the same", () => {
+    const place = new Place()
+    const count = 400
+    const host = place.host(lampActor({ glow: () => Effect.die(new Error("no glow")) }))
+    const lamps = flood.slice(0, count)
+    for (const lamp of lamps) host.ask(lamp, "create")
+    for (const lamp of lamps) host.ask(lamp, "switchOn")
+    const restarts = () => host.of("child.restarted").length
+    for (let second = 1; second <= 10; second++) {
+      const before = restarts()
+      place.advance(1_000)
+      assert.isAtMost(restarts() - before, (second === 1 ? restartsAtOnceMax : 0) + 1_000 / restartEveryMs + 1)
+    }
+    place.advance((count * restartsMax - restarts() + 1) * restartEveryMs)
+    place.until(() => lamps.every((lamp) => place.status(lamp) === "off"), "each has heard that its glow is gone")
+    assert.strictEqual(restarts(), count * restartsMax)
+  })
+
+  it("is asked in vain again and again, and looks into the journal no oftener than it has turns for", () => {
+    const place = new Place()
+    const host = place.host(lampActor({ heat: () => Effect.never }))
+    const lamps = flood.slice(0, 40)
+    for (const lamp of [...lamps, other]) host.ask(lamp, "create")
+    for (const lamp of lamps) host.ask(lamp, "switchOn")
+    // Each asks again as soon as it is refused; the other says something every few milliseconds.
+    const asking = (lamp: typeof other) => Effect.ignore(host.asking(lamp, { type: "switchOn" }))
+    for (const lamp of lamps) host.fork(Effect.forever(asking(lamp)))
+    host.fork(
+      Effect.forever(
+        Effect.delay(
+          Effect.suspend(() => host.asking(other, { type: "say", text: "hello" } as never)),
+          5
+        )
+      )
+    )
+    place.advance(500)
+    const before = place.callsOf("seen")
+    place.advance(1_000)
+    assert.isAtMost(place.callsOf("seen") - before, (turnsMin * 1_000) / vainMs)
+    assert.isAbove(place.callsOf("seen") - before, 100)
   })
 })
 

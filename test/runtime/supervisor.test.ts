@@ -9,7 +9,7 @@ import { Timeline } from "../support/timeline.ts"
 
 const hourMs = 3_600_000
 
-const household = (strategy: "one_for_one" | "rest_for_one" = "one_for_one") => {
+const household = (strategy: "one_for_one" | "rest_for_one" = "one_for_one", turnMs: () => number = () => 0) => {
   const timeline = new Timeline("supervisor")
   const lane = timeline.lane("home")
   const inspections: Array<Inspection> = []
@@ -18,7 +18,8 @@ const household = (strategy: "one_for_one" | "rest_for_one" = "one_for_one") => 
     home: "home",
     strategy,
     fork: (effect) => lane.fork(effect),
-    inspect: (inspection) => inspections.push(inspection)
+    inspect: (inspection) => inspections.push(inspection),
+    turnMs
   })
   const lives = new Map<string, { readonly crash: () => void; readonly finish: () => void }>()
   const atMs = () => timeline.nowMs

@@ -7,7 +7,7 @@ import { Timeline } from "../support/timeline.ts"
 it("lets a few in at once, another's among the first beside a flood, and all in the end, those that fail and those interrupted too", () => {
   const timeline = new Timeline("turnstile")
   const lane = timeline.lane("process")
-  const turnstile = new Turnstile(3)
+  const turnstile = new Turnstile(3, () => timeline.nowMs)
   let [inside, most] = [0, 0]
   const asked: Array<string> = []
   const question = (org: string, n: number) =>

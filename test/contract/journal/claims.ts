@@ -22,7 +22,7 @@ export const claims = (story: Story) => {
       ])
       assert.strictEqual((yield* journal.load(session("b")))!.rev, 1)
       assert.strictEqual(yield* journal.load(session("new")), null)
-      assert.strictEqual(yield* journal.seen(session("b"), "message 2"), null)
+      assert.strictEqual((yield* journal.seen(session("b"), "message 2")).at, null)
       assert.deepStrictEqual(yield* journal.renew([command], 1_000), [true])
       assert.deepStrictEqual(tags(yield* commit(transition(session("c"), 0, { records: [claim("sbx_2")] }))), ["Won"])
     })

@@ -57,7 +57,7 @@ export const folds = (story: Story) => {
       const stored = yield* journal.load(session("a"))
       assert.deepInclude(stored, { rev: 5, epoch: 1, updatedAtMs: atMs })
       assert.deepStrictEqual(stored!.snapshot, { value: "odd", context: { n: 5 } })
-      assert.strictEqual(yield* journal.seen(session("a"), "message 4"), 4)
+      assert.strictEqual((yield* journal.seen(session("a"), "message 4")).at, 4)
       assert.deepInclude(yield* directory.session("org_1", "ses_a"), { title: "second", rev: 4 })
       assert.deepInclude((yield* commit(transition(session("a"), 5)))[0], { _tag: "Won", rev: 6 })
     })
