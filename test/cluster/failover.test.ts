@@ -117,6 +117,30 @@ it("answers for all homes of a node that was killed within 8 s, and has lost not
   assert.deepStrictEqual(mine.errors, [])
 })
 
+it("fires the deadlines of a node that was killed within 8 s, and its own on time", { timeout: 120_000 }, async () => {
+  const dueInMs = 1_500
+  const [one, two] = await Promise.all([node("one"), node("two")])
+  await evenly("one", "two")
+  await Promise.all(lamps.map((lamp) => one.insist(lamp, "create", "made", failoverMs)))
+  await Promise.all(lamps.map((lamp) => one.insist(lamp, "switchOn", "on", failoverMs)))
+  const count = async (query: PromiseLike<ReadonlyArray<unknown>>) => (await query).length
+  await until("all burn", async () => (await count(sql`select from timers where timer like '%burnout%'`)) === lamps.length)
+  // Their hour is over soon.
+  await sql`update timers set due = proliferate.now_ms() + ${dueInMs}`
+  const due = new Map((await sql`select id, due::float8 as due from timers`).map(({ id, due }) => [id, due]))
+  await two.kill()
+  await until("all have burnt out", async () => (await count(sql`select from timers`)) === 0)
+  const rows = await sql`select id, at::float8 as at from journal where event->>'type' like '%burnout%'`
+  assert.sameMembers(
+    rows.map(({ id }) => id),
+    lamps
+  )
+  const lateMs = rows.map(({ id, at }) => at - due.get(id)).sort((a, b) => a - b)
+  assert.isBelow(lateMs.at(-1)!, failoverMs)
+  // Not all were the killed one's.
+  assert.isBelow(lateMs[0]!, 1_000)
+})
+
 it("a frozen owner is replaced within 8 s, and commits nothing and asks nothing twice when it thaws", {
   timeout: 240_000
 }, async () => {
