@@ -7,7 +7,7 @@ import type { ApprovalCommands } from "../machines/approval/context.ts"
 import { ApprovalEvent, type ApprovalFact, ApprovalRequest } from "../machines/approval/events.ts"
 import { approvalMachine, noticeOf, statusOf, whyNot } from "../machines/approval.ts"
 import { matchingGrants } from "../machines/grants.ts"
-import { type CallContext, matchingRules, type Rule } from "../machines/policy.ts"
+import { type CallContext, matchingRules } from "../machines/policy.ts"
 import { type ActorDefinition, type Hand, NotYet } from "../runtime/actor.ts"
 import type { Address } from "../runtime/address.ts"
 import { execute, readBack } from "./approval/executing.ts"
@@ -15,7 +15,7 @@ import { actionOf, gone, later, paramsOf } from "./approval/shared.ts"
 import { SealedArguments } from "./arguments.ts"
 import { Mail } from "./mail.ts"
 import { Pace } from "./pace.ts"
-import type { Action, Providers } from "./ports/actions.ts"
+import type { Providers } from "./ports/actions.ts"
 import type { Calls } from "./ports/calls.ts"
 import { Grants } from "./ports/grants.ts"
 import { Rules } from "./ports/rules.ts"
@@ -27,10 +27,6 @@ type ApprovalHands = {
   readonly [Name in keyof ApprovalCommands]: Hand<ParamsOf<Name>, Hands> &
     ((...args: any) => Effect.Effect<ApprovalFact | NotYet | void, never, Hands>)
 }
-
-/** Of an action whose schema is not the one that was accepted, an administrator's `allow` says nothing. */
-const rulesFor = (rules: ReadonlyArray<Rule>, { drifted }: Action, call: CallContext) =>
-  matchingRules(drifted ? rules.filter(({ mode }) => mode !== "allow") : rules, call)
 
 /** What stops a session tells only those calls that are there by then; one that comes later finds out by itself. */
 const hasSessionEnded = (org: string, home: string) =>
@@ -51,12 +47,13 @@ const commands: ApprovalHands = {
       const { provider, action } = yield* actionOf(org, named)
       if (action === null) return failed("integration", gone(named, provider))
       const params = yield* SealedArguments.use((sealed) => sealed.open({ org, approvalId, argumentsHash }))
-      const call: CallContext = { org, sessionId: home, configurationId, automationId, ...named, risk, params }
+      const { drifted } = action
+      const call: CallContext = { org, sessionId: home, configurationId, automationId, ...named, risk, params, drifted }
       const { rules } = yield* Rules.use((all) => all.book(org))
       const candidates = alone ? [] : yield* Grants.use((all) => all.candidates(org, named.integration, named.action))
       const nowMs = yield* Clock.currentTimeMillis
       const grants = matchingGrants(candidates, call, nowMs)
-      return { type: "weighed" as const, weighing, rules: rulesFor(rules, action, call), grants, nowMs }
+      return { type: "weighed" as const, weighing, rules: matchingRules(rules, call), grants, nowMs }
     }).pipe(
       Effect.catchTags({
         ArgumentsLost: ({ message }) =>
@@ -107,10 +104,11 @@ const commands: ApprovalHands = {
       const waitMs = yield* Pace.use((pace) => pace.take(org, named.integration))
       if (waitMs > 0) return new NotYet(`${named.integration} takes no more calls for ${Math.ceil(waitMs / 1000)} s`)
 
-      const call: CallContext = { org, sessionId: home, configurationId, automationId, ...named, risk, params }
+      const { drifted } = action
+      const call: CallContext = { org, sessionId: home, configurationId, automationId, ...named, risk, params, drifted }
       const nowMs = yield* Clock.currentTimeMillis
       const grants = own === null ? [] : matchingGrants([own], call, nowMs, own.id)
-      return { type: "cleared" as const, attempt, rules: rulesFor(rules, action, call), grants, nowMs }
+      return { type: "cleared" as const, attempt, rules: matchingRules(rules, call), grants, nowMs }
     }).pipe(
       Effect.catchTags({
         ArgumentsLost: ({ message }) =>

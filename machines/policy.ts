@@ -52,6 +52,8 @@ export interface CallContext {
   readonly action: string
   readonly risk: Risk
   readonly params: Readonly<Record<string, unknown>>
+  /** Its action takes other arguments than an administrator accepted: an `allow` says nothing of it. */
+  readonly drifted?: boolean
 }
 
 /** A rule that fits a call, without what it was compared with. */
@@ -115,6 +117,7 @@ const textOf = ({ mode, integration, action, scope, pins }: Rule): string =>
 export const matchesRule = (rule: Rule, call: CallContext): boolean =>
   rule.integration === call.integration &&
   (rule.action === call.action || (rule.action === "*" && rule.mode !== "allow")) &&
+  (rule.mode !== "allow" || call.drifted !== true) &&
   isOfScope(rule, call) &&
   fitsAll(rule.pins, call.params)
 

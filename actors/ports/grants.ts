@@ -60,7 +60,10 @@ export class Grants extends Context.Service<
     /** Ends those of one session. */
     readonly endOf: (org: string, sessionId: string) => Result<void>
 
-    /** Null: `max` of this session are open. */
+    /**
+     * One that is open already, of the same session for the same action, scope and constraints, is answered in its place as it was asked.
+     * Null: `max` of this session are open.
+     */
     readonly ask: (request: NewGrantRequest, max: number, forMs: number) => Result<GrantRequest | null>
     readonly request: (org: string, id: string) => Result<GrantRequest | null>
     /** Newest first. */

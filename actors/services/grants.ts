@@ -9,6 +9,7 @@ import { covers, GrantDraft, isNarrower } from "../../machines/grants.ts"
 import { Constraint } from "../../machines/policy/constraints.ts"
 import { newId } from "../../runtime/address.ts"
 import { type AskError, Router } from "../../runtime/router.ts"
+import { canonical } from "../canonical.ts"
 import { Providers } from "../ports/actions.ts"
 import { Calls } from "../ports/calls.ts"
 import { Directory, type DirectoryError } from "../ports/directory.ts"
@@ -198,7 +199,8 @@ export class GrantsOf extends Context.Service<
             scope: { type: "session", id: pass.session.id },
             integration,
             action,
-            constraints,
+            // In one order, so that the same is known for the same.
+            constraints: [...constraints].sort((one, other) => (canonical(one) < canonical(other) ? -1 : 1)),
             usesMax,
             lastsMs
           }

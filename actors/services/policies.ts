@@ -109,17 +109,17 @@ export class Policies extends Context.Service<
               integration,
               action,
               risk: found.risk,
-              params
+              params,
+              drifted: found.drifted
             },
             configurationId: (view?.context as unknown as SessionContext | undefined)?.configurationId ?? null
           }
           const { rules: all } = yield* rules.book(org)
           const candidates: ReadonlyArray<Grant> = yield* grants.candidates(org, integration, action)
           const nowMs = yield* Clock.currentTimeMillis
-          const known = found.drifted ? all.filter(({ mode }) => mode !== "allow") : all
           const decided = decide({
             risk: found.risk,
-            rules: matchingRules(known, call),
+            rules: matchingRules(all, call),
             grants: matchingGrants(candidates, call, nowMs),
             nowMs
           })

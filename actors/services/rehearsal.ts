@@ -10,6 +10,7 @@ import type { Rule } from "../../machines/policy.ts"
 import { type Policy, type RecordedCall, type Rehearsed as Replayed, rehearse } from "../../machines/rehearsal.ts"
 import { canonical } from "../canonical.ts"
 import { notShown } from "../displayed.ts"
+import { Providers } from "../ports/actions.ts"
 import { type CallRow, Calls } from "../ports/calls.ts"
 import type { DirectoryError } from "../ports/directory.ts"
 import { Grants } from "../ports/grants.ts"
@@ -87,8 +88,12 @@ const seen = ({ id, status, createdAtMs, context }: CallRow): Seen => {
 const isFields = (value: unknown): value is RecordedCall["call"]["params"] =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Null: it was never weighed. */
-const recordedOf = (org: string, { id, createdAtMs, context }: CallRow): RecordedCall | null => {
+/** Null: it was never weighed. `isDrifted`: of an action by its name. */
+const recordedOf = (
+  org: string,
+  { id, createdAtMs, context }: CallRow,
+  isDrifted: (name: string) => boolean
+): RecordedCall | null => {
   const { sessionId, configurationId, automationId, integration, action, risk, params, path } =
     context as unknown as ApprovalContext
   const verdict = path.at(-1)?.outcome
@@ -96,7 +101,10 @@ const recordedOf = (org: string, { id, createdAtMs, context }: CallRow): Recorde
   return {
     approvalId: id,
     atMs: createdAtMs,
-    call: { org, sessionId, configurationId, automationId, integration, action, risk, params: isFields(params) ? params : {} },
+    call: {
+      ...{ org, sessionId, configurationId, automationId, integration, action, risk, params: isFields(params) ? params : {} },
+      drifted: isDrifted(`${integration}.${action}`)
+    },
     hidden: isFields(params) ? notShown(params) : [[]],
     verdict
   }
@@ -134,15 +142,21 @@ export class Rehearsals extends Context.Service<
     readonly rehearse: (pass: Pass<"rules.read">, given: typeof Rehearsed.Type) => Effect.Effect<Rehearsal, DirectoryError>
   }
 >()("proliferate/actors/services/Rehearsals") {
-  static readonly layer: Layer.Layer<Rehearsals, never, Calls | Rules | Grants> = Layer.effect(
+  static readonly layer: Layer.Layer<Rehearsals, never, Calls | Rules | Grants | Providers> = Layer.effect(
     Rehearsals,
     Effect.gen(function* () {
       const calls = yield* Calls
       const rules = yield* Rules
       const grants = yield* Grants
+      const providers = yield* Providers
 
       const recorded = Effect.fnUntraced(function* (org: string, ofDays: number) {
         const sinceMs = (yield* Clock.currentTimeMillis) - ofDays * dayMs
+        const drifted = new Set(
+          (yield* providers.of(org)).flatMap(({ integration, actions }) =>
+            actions.filter((action) => action.drifted).map(({ name }) => `${integration}.${name}`)
+          )
+        )
         const rows: Array<CallRow> = []
         while (rows.length < callsMax) {
           const page = yield* calls.list(org, { limit: pageCalls, sinceMs, before: rows.at(-1)?.id })
@@ -150,7 +164,7 @@ export class Rehearsals extends Context.Service<
           if (page.length < pageCalls) break
         }
         const weighed: ReadonlyArray<Known> = rows.slice(0, callsMax).flatMap((row) => {
-          const call = recordedOf(org, row)
+          const call = recordedOf(org, row, (name) => drifted.has(name))
           return call === null ? [] : [{ row, call }]
         })
         return { calls: weighed, days: ofDays, looked: weighed.length, isCut: rows.length >= callsMax }

@@ -6,6 +6,10 @@ import { type BudgetRow, emptyJournal, type JournalState } from "./journal-state
 
 const newestFirst = (a: { readonly id: string }, b: { readonly id: string }) => (a.id < b.id ? 1 : -1)
 
+/** What is asked for, whatever the uses and the time. */
+const subjectOf = ({ scope, integration, action, constraints }: GrantRequest["draft"]): string =>
+  JSON.stringify([scope.type, scope.id, integration, action, constraints.map((one) => Object.entries(one).sort())])
+
 export const memoryGrants = ({ budgets }: JournalState): Grants["Service"] => {
   const requests = new Map<string, GrantRequest>()
   const revokers = new Map<string, string>()
@@ -79,6 +83,8 @@ export const memoryGrants = ({ budgets }: JournalState): Grants["Service"] => {
         const open = [...requests.values()].filter(
           (request) => request.org === org && request.sessionId === sessionId && shown(request, nowMs).status === "open"
         )
+        const same = open.find((request) => subjectOf(request.draft) === subjectOf(given.draft))
+        if (same !== undefined) return structuredClone(same)
         if (open.length >= max) return null
         const answered = { status: "open", by: null, answer: null } as const
         const request: GrantRequest = structuredClone({ ...given, ...answered, createdAtMs: nowMs, expiresAtMs: nowMs + forMs })

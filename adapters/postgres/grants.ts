@@ -64,9 +64,15 @@ export const postgresGrants = ({ sql }: Postgres["Service"]): Grants["Service"] 
         sql.begin(async (tx) => {
           // One after another of a session: else each of many sees room for itself.
           await tx`select pg_advisory_xact_lock(hashtextextended(${`grant_requests/${org}/${sessionId}`}, 0))`
+          const about = tx`${JSON.stringify(draft)}::text::jsonb`
+          const [same] = await tx<Array<GrantRequest>>`
+            select ${request} from grant_requests
+            where org = ${org} and session_id = ${sessionId} and status = 'open' and expires_at > proliferate.now_ms()
+              and draft - 'usesMax' - 'lastsMs' = ${about} - 'usesMax' - 'lastsMs'`
+          if (same !== undefined) return same
           const [made] = await tx<Array<GrantRequest>>`
             insert into grant_requests (org, id, session_id, draft, reason, status, expires_at)
-            select ${org}, ${id}, ${sessionId}, ${JSON.stringify(draft)}::text::jsonb, ${reason}, 'open', proliferate.now_ms() + ${forMs}::int8
+            select ${org}, ${id}, ${sessionId}, ${about}, ${reason}, 'open', proliferate.now_ms() + ${forMs}::int8
             where (
               select count(*) from grant_requests
               where org = ${org} and session_id = ${sessionId} and status = 'open' and expires_at > proliferate.now_ms()

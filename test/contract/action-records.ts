@@ -186,14 +186,26 @@ export const exerciseActionRecords = (name: string, world: Layer.Layer<Records, 
         const grants = yield* Grants
         const { passTime } = yield* RecordsWorld
         const org = yield* organisation
-        const asks = (n: number) => ({ id: `grq_${n}`, org, sessionId: "ses_1", draft: grant(org, "x").draft, reason: "often" })
+        const asks = (n: number, more: Partial<NewGrant["draft"]> = {}) => ({
+          ...{ id: `grq_${n}`, org, sessionId: "ses_1", reason: "often" },
+          draft: { ...grant(org, "x").draft, action: `action_${n}`, ...more }
+        })
         const asked = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 7], (n) => grants.ask(asks(n), 5, 1_000), { concurrency: 7 })
         assert.strictEqual(asked.filter((request) => request !== null).length, 5)
         const open = yield* grants.requests(org, { limit: 10, open: true })
         assert.strictEqual(open.length, 5)
+        // The same again is the one that is open, however much of it is wanted; another constraint or session is another.
+        const again = { ...asks(9), draft: { ...open[0]!.draft, usesMax: 99, lastsMs: 1 } }
+        const repeated = yield* Effect.forEach([1, 2, 3], () => grants.ask(again, 5, 1_000), { concurrency: 3 })
+        assert.deepStrictEqual(repeated, [open[0]!, open[0]!, open[0]!])
+        assert.isNull(yield* grants.ask({ ...again, draft: { ...again.draft, constraints: [] } }, 5, 1_000))
+        const elsewhere = { ...again, id: "grq_10", sessionId: "ses_2" }
+        assert.strictEqual((yield* grants.ask(elsewhere, 5, 1_000))?.id, "grq_10")
         const answer = { status: "denied", by: "usr_1", answer: "no" } as const
         assert.deepInclude(yield* grants.answer(org, open[0]!.id, answer), { status: "denied", by: "usr_1", answer: "no" })
         assert.strictEqual(yield* grants.answer(org, open[0]!.id, answer), null)
+        // Answered, it may be asked for anew.
+        assert.strictEqual((yield* grants.ask(again, 5, 1_000))?.id, "grq_9")
         yield* passTime(1_001)
         assert.deepInclude(yield* grants.request(org, open[1]!.id), { status: "expired" })
         assert.strictEqual(yield* grants.answer(org, open[1]!.id, answer), null)

@@ -1,6 +1,7 @@
 /** Calls of agents under budgets, seen by whoever comes late, and on bad days of their service. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { scene } from "../support/acting.ts"
 
 describe("a budget", () => {
@@ -57,6 +58,64 @@ describe("a budget", () => {
       assert.deepStrictEqual(revoked, { ended: [body.grantId], stopped: 1 })
       assert.strictEqual((yield* status(queued)).body.status, "revoked")
       assert.strictEqual(integration.effects.length, 1)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a grant", () => {
+  it.effect("that runs out between the verdict and the sending sends nothing, and its use is given back", () =>
+    Effect.gen(function* () {
+      const { gateway, owner, integration, call, waiting, status } = yield* scene()
+      const lastsMs = 60_000
+      const lent = yield* gateway.must(owner, "POST", "/v1/grants", {
+        draft: {
+          ...{ scope: { type: "organisation", id: gateway.organisation.id }, integration: "notebook", action: "add_note" },
+          ...{ constraints: [], usesMax: 3, lastsMs }
+        }
+      })
+      const uses = Effect.map(gateway.must(owner, "GET", "/v1/grants?ended=true"), ({ grants }) => grants[0].used)
+      // The service takes nothing for a minute: what the grant let run waits for its turn.
+      integration.next("limited")
+      yield* call("read_page", { page: "home" })
+      const id = yield* waiting()
+      while ((yield* status(id, 0)).body.status !== "approved") yield* Effect.yieldNow
+      assert.deepInclude((yield* status(id, 0)).body, { decidedBy: "grant", grantId: lent.id })
+      assert.strictEqual(yield* uses, 1)
+      yield* TestClock.adjust(lastsMs + 31_000)
+      const settled = yield* status(id)
+      assert.deepInclude(settled.body, { status: "revoked", reason: "policy" })
+      assert.deepStrictEqual([integration.effects, yield* uses], [[], 0])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("that is asked for again is the request that is open, until it is answered", () =>
+    Effect.gen(function* () {
+      const { gateway, owner, agent, session } = yield* scene()
+      const path = `/v1/sessions/${session.id}/grants`
+      const [home, away] = ["home", "away"].map((value) => ({ path: "page", op: "equals", value }))
+      const text = { path: "text", op: "equals", value: "hello" }
+      const ask = (constraints: ReadonlyArray<unknown>, more: object = {}) =>
+        Effect.map(
+          gateway.must(agent, "POST", path, {
+            ...{ integration: "notebook", action: "add_note", constraints, reason: "it is many" },
+            ...more
+          }),
+          ({ id }) => id as string
+        )
+      const first = yield* ask([home, text])
+      assert.strictEqual(yield* ask([text, home], { usesMax: 9, reason: "please" }), first)
+      const all = yield* Effect.forEach(Array.from({ length: 20 }), () => ask([home, text]), { concurrency: 20 })
+      assert.deepStrictEqual(new Set(all), new Set([first]))
+      const other = yield* ask([away])
+      assert.notStrictEqual(other, first)
+      const { requests } = yield* gateway.must(owner, "GET", "/v1/grant-requests")
+      assert.deepStrictEqual(
+        requests.map(({ id }: any) => id),
+        [other, first]
+      )
+      assert.deepInclude(requests[1], { reason: "it is many", status: "open" })
+      yield* gateway.must(owner, "POST", `/v1/grant-requests/${first}/deny`, { reason: "no" })
+      assert.notStrictEqual(yield* ask([home, text]), first)
     }).pipe(Effect.scoped)
   )
 })

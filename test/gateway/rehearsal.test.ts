@@ -63,6 +63,21 @@ describe("a rule, before it is set", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("of an action that takes other arguments now an allow says nothing, as of a call that is made", () =>
+    Effect.gen(function* () {
+      const { rehearse, note, integration, gateway, owner, call } = yield* recorded()
+      assert.deepStrictEqual((yield* rehearse([{ ...note, mode: "allow" }])).changes, { "ask → run": 3 })
+      integration.drift("add_note")
+      const drifted = yield* rehearse([{ ...note, mode: "allow" }])
+      assert.deepStrictEqual([drifted.looked, drifted.changes], [4, {}])
+      assert.deepStrictEqual((yield* rehearse([{ ...note, mode: "deny" }])).changes, { "ask → deny": 3 })
+      yield* gateway.must(owner, "POST", "/v1/policy/rules", { ...note, mode: "allow" })
+      const explained = yield* gateway.must(owner, "POST", "/v1/policy/explain", note)
+      const { body } = yield* call("add_note", { page: "home", text: "new" }, { waitMs: 300 })
+      assert.deepStrictEqual([explained.verdict, body.status], ["ask", "pending"])
+    }).pipe(Effect.scoped)
+  )
+
   it.live("counts what is lent: a call that a grant covers would have run, until every one is asked about", () =>
     Effect.gen(function* () {
       const { rehearse, note, draft, gateway, owner, work } = yield* recorded()

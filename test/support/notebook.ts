@@ -52,6 +52,7 @@ export const notebook = () => {
   const effects: Array<{ readonly key: string; readonly params: unknown }> = []
   const calls: Array<ActionCall> = []
   const fates: Array<Fate> = []
+  const drifted = new Set<string>()
   let isRefused = false
 
   const error = (reason: ActionError["reason"], sent: boolean, message: string) =>
@@ -67,7 +68,9 @@ export const notebook = () => {
     displayName: "Notebook",
     takes: ["token"],
     trouble: null,
-    actions,
+    get actions() {
+      return actions.map((one) => ({ ...one, drifted: drifted.has(one.name) }))
+    },
     guide: { overview: "Pages and notes.", tips: ["A page is made by its first note."] },
     oauth: null,
     app: null,
@@ -128,6 +131,8 @@ export const notebook = () => {
     calls,
     provider,
     next: (...fate: ReadonlyArray<Fate>) => void fates.push(...fate),
+    /** It takes other arguments now than an administrator accepted. */
+    drift: (name: string) => void drifted.add(name),
     refuse: (refused: boolean) => {
       isRefused = refused
     },
