@@ -1,6 +1,6 @@
 /**
  * Port: files that people attach to prompts, kept on the host until the prompt's turn: bytes have no place in a journal. Adapter:
- * adapters/attachments.
+ * adapters/files.
  */
 import { Context, type Effect, Schema } from "effect"
 

@@ -1,5 +1,5 @@
 /**
- * Port: files with which an agent shows what it did, kept on the host under its session. Adapter: adapters/evidence. A piece of evidence
+ * Port: files with which an agent shows what it did, kept on the host under its session. Adapter: adapters/files. A piece of evidence
  * is whole or not there: its files are put first, then it is sealed with what it holds.
  */
 import { Context, type Effect, Schema } from "effect"

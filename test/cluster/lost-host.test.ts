@@ -1,39 +1,20 @@
 /** Two servers with sandboxes of their own, on one machine: sessions move between them, and one of a host that is lost says what it lost. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { Effect, Exit, Scope } from "effect"
-import { afterAll, assert, beforeAll, it } from "vitest"
-import { Servers } from "../support/cluster-servers.ts"
-import { migratedDatabase } from "../support/postgres.ts"
-import { type Watcher, watch } from "../support/watcher.ts"
+import { assert, it } from "vitest"
+import { ClusterScene, withinMs } from "../support/cluster-scene.ts"
+import type { Watcher } from "../support/watcher.ts"
 
-const withinMs = 90_000
-const scope = Effect.runSync(Scope.make())
-let servers: Servers
-let configurationId: string
-const watchers: Array<Watcher> = []
+const scene = new ClusterScene()
 
-beforeAll(async () => {
-  servers = new Servers(await Effect.runPromise(Scope.provide(scope)(migratedDatabase)))
-  await servers.start("one")
-  await servers.start("two")
-  configurationId = await servers.configuration()
-}, 180_000)
-
-afterAll(async () => {
-  for (const watcher of watchers) watcher.close()
-  await servers.end()
-  await Effect.runPromise(Scope.close(scope, Exit.void))
-}, 90_000)
-
-const sandboxOf = async (id: string): Promise<string> => (await servers.call("GET", `/v1/sessions/${id}`)).sandboxId
+const sandboxOf = async (id: string): Promise<string> => (await scene.servers.call("GET", `/v1/sessions/${id}`)).sandboxId
 
 it("a session whose host is lost goes on at another from its last snapshot, and says what it lost; what it left is destroyed", {
   timeout: 300_000
 }, async () => {
+  const { servers, configurationId } = scene
   const { id } = await servers.call("POST", "/v1/sessions", { configurationId }, "the-one")
-  const watcher = watch(servers.members[0]!.server.url, servers.token, id)
-  watchers.push(watcher)
+  const watcher = scene.watch(servers.members[0]!.server.url, id)
   let turns = 0
   const turn = async (seen: Watcher, steps: ReadonlyArray<object>) => {
     const promptId = `prompt-${++turns}`
@@ -53,8 +34,7 @@ it("a session whose host is lost goes on at another from its last snapshot, and 
   const sandboxId = await sandboxOf(id)
   const lost = servers.holderOf(sandboxId)!
   const other = servers.members.find((member) => member !== lost)!
-  const left = watch(other.server.url, servers.token, id)
-  watchers.push(left)
+  const left = scene.watch(other.server.url, id)
   const killedAtMs = Date.now()
   await lost.server.kill()
   await left.until("what was lost", ({ kind }) => kind === "state.lost", withinMs)

@@ -2,32 +2,13 @@
  * Each server of a cluster is stopped and started again, one after another, while clients go on: none of them is told of an error,
  * what was acknowledged stands, watchers miss nothing, and a session that works moves with its files.
  */
-import { Effect, Exit, Scope } from "effect"
-import { afterAll, assert, beforeAll, it } from "vitest"
-import { Servers } from "../support/cluster-servers.ts"
-import { migratedDatabase } from "../support/postgres.ts"
-import { type Watcher, watch } from "../support/watcher.ts"
+import { assert, it } from "vitest"
+import { ClusterScene, withinMs } from "../support/cluster-scene.ts"
 
-const withinMs = 90_000
-const scope = Effect.runSync(Scope.make())
-let servers: Servers
-let configurationId: string
-const watchers: Array<Watcher> = []
-
-beforeAll(async () => {
-  servers = new Servers(await Effect.runPromise(Scope.provide(scope)(migratedDatabase)))
-  await servers.start("one")
-  await servers.start("two")
-  configurationId = await servers.configuration()
-}, 180_000)
-
-afterAll(async () => {
-  for (const watcher of watchers) watcher.close()
-  await servers.end()
-  await Effect.runPromise(Scope.close(scope, Exit.void))
-}, 90_000)
+const scene = new ClusterScene()
 
 it("a rolling restart shows no error to a client, and loses nothing", { timeout: 400_000 }, async () => {
+  const { servers, configurationId } = scene
   const working = (await servers.call("POST", "/v1/sessions", { configurationId }, "working")).id
   const idle = await Promise.all(
     Array.from(
@@ -35,8 +16,7 @@ it("a rolling restart shows no error to a client, and loses nothing", { timeout:
       async (_, n) => (await servers.call("POST", "/v1/sessions", { configurationId, start: false }, `idle-${n}`)).id
     )
   )
-  const seen = servers.members.map(({ server }) => watch(server.url, servers.token, working))
-  watchers.push(...seen)
+  const seen = servers.members.map(({ server }) => scene.watch(server.url, working))
   let turns = 0
   const turn = async (steps: ReadonlyArray<object>) => {
     const promptId = `prompt-${++turns}`

@@ -2,94 +2,45 @@
  * An action, the whole way: an agent in a sandbox types `proliferate actions run`, it waits, a person approves by the command line, the
  * server calls the service with a key that is nowhere inside, and the agent has the answer. Also when the server is killed meanwhile.
  */
-import { execFileSync } from "node:child_process"
-import { mkdtempSync, rmSync, statSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { statSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, assert, beforeAll, it } from "vitest"
-import { makeBundle, run, start } from "../support/command.ts"
-import { type Server, startServer } from "../support/server.ts"
-import { sentry, sentryToken } from "../support/services/sentry.ts"
-import { type Service, startService } from "../support/services/service.ts"
+import { assert, it } from "vitest"
+import { ActionScene, full, resolve, where } from "../support/action-scene.ts"
+import { run, start } from "../support/command.ts"
+import { sentryToken } from "../support/services/sentry.ts"
 
-const directory = mkdtempSync(join(tmpdir(), "proliferate-actions-"))
-const dataDir = join(directory, "data")
-const repository = join(directory, "app")
-const full = { timeout: 120_000 }
-const fake = sentry()
-let service: Service
-let server: Server
-let env: Record<string, string>
-let session: any
+const scene = new ActionScene("actions")
+const { json, pending, fake } = scene
 
-const json = async (...args: ReadonlyArray<string>) => {
-  const { code, stdout, stderr } = await run([...args, "--json"], env)
-  assert.deepStrictEqual([code, stderr], [0, ""], args.join(" "))
-  return JSON.parse(stdout)
-}
-
-const where = { organization_slug: "acme", project_slug: "api" }
-const resolve = { organization_slug: "acme", issue_id: "4509876543", status: "resolved" }
 const command = (action: string, params: unknown, more = "") =>
   `proliferate actions run --integration sentry --action ${action} --params '${JSON.stringify(params)}' ${more}; echo "exit $?"`
 /** What the scripted agent is prompted with. */
 const asking = (action: string, params: unknown, more = "") => `run: ${JSON.stringify([{ run: command(action, params, more) }])}`
-const prompted = (text: string) => start(["sessions", "prompt", session.id, text, "--wait"], env, "", 90_000)
-
-const pending = async () => {
-  const endsAtMs = Date.now() + 60_000
-  while (Date.now() < endsAtMs) {
-    const { calls } = await json("inbox")
-    const [call] = calls
-    if (call?.status === "pending") return call
-    await new Promise((done) => setTimeout(done, 50))
-  }
-  throw new Error("nothing waits for a person")
-}
+const prompted = (text: string) => start(["sessions", "prompt", scene.session.id, text, "--wait"], scene.env, "", 90_000)
 
 /** What the session's log says, within a minute. */
 const said = async (what: RegExp) => {
   const endsAtMs = Date.now() + 60_000
   for (let text = ""; !what.test(text); ) {
     assert.isBelow(Date.now(), endsAtMs, `${what} is not in ${text.slice(-3_000)}`)
-    text = (await run(["sessions", "logs", session.id], env)).stdout
+    text = (await run(["sessions", "logs", scene.session.id], scene.env)).stdout
   }
 }
 
-beforeAll(async () => {
-  makeBundle()
-  service = await startService(fake.answer)
-  execFileSync("git", ["init", "--quiet", "--initial-branch=main", repository])
-  const git = ["-C", repository, "-c", "user.name=t", "-c", "user.email=t@t.invalid"]
-  execFileSync("git", [...git, "commit", "--quiet", "--allow-empty", "--message", "first"])
-  server = await startServer(dataDir, { PROLIFERATE_SENTRY_URL: service.url })
-  env = { PROLIFERATE_URL: server.url, PROLIFERATE_TOKEN: server.token!, SENTRY_TOKEN: sentryToken }
-  await json("repos", "add", repository)
-  await json("configurations", "create", "--name", "app", "--repo", "app", "--agent", "scripted")
-  session = await json("sessions", "create", "-c", "app")
-  await json("connections", "add", "sentry", "--secret-env", "SENTRY_TOKEN")
-}, 120_000)
-
-afterAll(async () => {
-  await server?.stop()
-  await service?.close()
-  rmSync(directory, { recursive: true, force: true })
-}, 90_000)
-
 it("is read at once", full, async () => {
   const { stdout } = await prompted(asking("list_issues", where)).ended
-  assert.include(service.asked.at(-1)!.path, "/api/0/projects/acme/api/issues/")
+  assert.include(scene.service.asked.at(-1)!.path, "/api/0/projects/acme/api/issues/")
   assert.match(stdout, /exit 0/)
 })
 
 it("waits for a person, and the agent that waits has the answer of the service", full, async () => {
   const turn = prompted(asking("update_issue", resolve))
   const call = await pending()
-  const watching = start(["inbox", "--follow"], env)
+  const watching = start(["inbox", "--follow"], scene.env)
   await watching.until((stdout) => stdout.includes(call.id))
   assert.deepInclude(call, { integration: "sentry", action: "update_issue", risk: "write" })
   assert.strictEqual(fake.effects(), 0)
-  const { code, stdout } = await run(["approvals", "approve", call.id, "--once"], env)
+  const { code, stdout } = await run(["approvals", "approve", call.id, "--once"], scene.env)
   assert.deepStrictEqual([code, stdout], [0, `sentry.update_issue (${call.id}) is approved, this once.\n`])
   const { stdout: said } = await turn.ended
   assert.match(said, /exit 0/, said)
@@ -105,11 +56,10 @@ it(
   async () => {
     const turn = prompted(asking("update_issue", { ...resolve, status: "ignored" }))
     const call = await pending()
-    await server.kill()
-    server = await startServer(dataDir, { PROLIFERATE_SENTRY_URL: service.url })
-    env = { ...env, PROLIFERATE_URL: server.url }
+    await scene.server.kill()
+    await scene.start()
     assert.strictEqual((await pending()).id, call.id)
-    const { code } = await run(["approvals", "approve", call.id, "--once"], env)
+    const { code } = await run(["approvals", "approve", call.id, "--once"], scene.env)
     assert.strictEqual(code, 0)
     const status = async () => (await json("approvals", "show", call.id)).status
     const endsAtMs = Date.now() + 60_000
@@ -133,16 +83,16 @@ it("that is not waited for comes as a prompt, once it is decided", full, async (
 it("has nothing of its credential in the sandbox, the feed, the journal, what is answered, or the log", full, async () => {
   const look = `run: ${JSON.stringify([{ run: "env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'; proliferate connections list" }])}`
   const { stdout } = await prompted(look).ended
-  const logs = await run(["sessions", "logs", session.id, "--json"], env)
+  const logs = await run(["sessions", "logs", scene.session.id, "--json"], scene.env)
   const { calls } = await json("inbox", "--status", "completed")
   const history = await json("actor", "history", "approval", calls[0].id)
   for (const text of [
     stdout,
     logs.stdout,
-    server.log(),
+    scene.server.log(),
     JSON.stringify(history),
     JSON.stringify(await json("connections", "list"))
   ])
     assert.notInclude(text, sentryToken)
-  assert.strictEqual(statSync(join(dataDir, "actions", "key")).mode & 0o777, 0o600)
+  assert.strictEqual(statSync(join(scene.dataDir, "actions", "key")).mode & 0o777, 0o600)
 })

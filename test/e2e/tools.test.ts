@@ -2,37 +2,19 @@
  * What an agent may do, as it finds it: a file in its workspace that says so and is written anew when that changes, and tools over MCP
  * that its daemon gave it, in a real sandbox, through the real library, on both ends.
  */
-import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, assert, beforeAll, it } from "vitest"
-import { makeBundle, run, start } from "../support/command.ts"
-import { type Server, startServer } from "../support/server.ts"
-import { sentry, sentryToken } from "../support/services/sentry.ts"
-import { type Service, startService } from "../support/services/service.ts"
+import { assert, it } from "vitest"
+import { ActionScene, full, resolve, where } from "../support/action-scene.ts"
+import { run, start } from "../support/command.ts"
+import { sentryToken } from "../support/services/sentry.ts"
 
-const directory = mkdtempSync(join(tmpdir(), "proliferate-tools-"))
-const dataDir = join(directory, "data")
-const repository = join(directory, "app")
-const full = { timeout: 120_000 }
-const fake = sentry()
-let service: Service
-let server: Server
-let env: Record<string, string>
-let session: any
+const scene = new ActionScene("tools")
+const { json, pending, fake } = scene
 
-const json = async (...args: ReadonlyArray<string>) => {
-  const { code, stdout, stderr } = await run([...args, "--json"], env)
-  assert.deepStrictEqual([code, stderr], [0, ""], args.join(" "))
-  return JSON.parse(stdout)
-}
-
-const where = { organization_slug: "acme", project_slug: "api" }
-const resolve = { organization_slug: "acme", issue_id: "4509876543", status: "resolved" }
 /** A turn of the scripted agent that does exactly this, and what it showed. */
 const turn = (...steps: ReadonlyArray<unknown>) =>
-  start(["sessions", "prompt", session.id, `run: ${JSON.stringify(steps)}`, "--wait", "--json"], env, "", 90_000)
+  start(["sessions", "prompt", scene.session.id, `run: ${JSON.stringify(steps)}`, "--wait", "--json"], scene.env, "", 90_000)
 const outcome = async ({ ended }: ReturnType<typeof turn>) => {
   const { code, stdout, stderr } = await ended
   assert.strictEqual(code, 0, stdout + stderr)
@@ -44,35 +26,6 @@ const outcome = async ({ ended }: ReturnType<typeof turn>) => {
 }
 const shown = (...steps: ReadonlyArray<unknown>) => outcome(turn(...steps))
 const brief = () => shown({ run: "cat .proliferate/actions.md; git status --porcelain" })
-
-const pending = async () => {
-  const endsAtMs = Date.now() + 60_000
-  while (Date.now() < endsAtMs) {
-    const [call] = (await json("inbox")).calls
-    if (call?.status === "pending") return call
-    await new Promise((done) => setTimeout(done, 50))
-  }
-  throw new Error("nothing waits for a person")
-}
-
-beforeAll(async () => {
-  makeBundle()
-  service = await startService(fake.answer)
-  execFileSync("git", ["init", "--quiet", "--initial-branch=main", repository])
-  const git = ["-C", repository, "-c", "user.name=t", "-c", "user.email=t@t.invalid"]
-  execFileSync("git", [...git, "commit", "--quiet", "--allow-empty", "--message", "first"])
-  server = await startServer(dataDir, { PROLIFERATE_SENTRY_URL: service.url })
-  env = { PROLIFERATE_URL: server.url, PROLIFERATE_TOKEN: server.token!, SENTRY_TOKEN: sentryToken }
-  await json("repos", "add", repository)
-  await json("configurations", "create", "--name", "app", "--repo", "app", "--agent", "scripted")
-  session = await json("sessions", "create", "-c", "app")
-}, 120_000)
-
-afterAll(async () => {
-  await server?.stop()
-  await service?.close()
-  rmSync(directory, { recursive: true, force: true })
-}, 90_000)
 
 it("lies in the workspace, in no commit, and is written anew when a service is connected", full, async () => {
   const before = await brief()
@@ -102,7 +55,7 @@ it("a write waits for a person, and the tool that waited has the answer", full, 
   const call = await pending()
   assert.deepInclude(call, { integration: "sentry", action: "update_issue", risk: "write" })
   assert.strictEqual(fake.effects(), 0)
-  assert.strictEqual((await run(["approvals", "approve", call.id, "--once"], env)).code, 0)
+  assert.strictEqual((await run(["approvals", "approve", call.id, "--once"], scene.env)).code, 0)
   assert.match(await outcome(waiting), /"status": "resolved"/)
   assert.strictEqual(fake.effects(), 1)
 })
@@ -110,7 +63,7 @@ it("a write waits for a person, and the tool that waited has the answer", full, 
 it("a write that is denied is an error of the tool, with the reason", full, async () => {
   const waiting = turn({ call: "sentry_update_issue", args: resolve })
   const call = await pending()
-  assert.strictEqual((await run(["approvals", "deny", call.id, "--reason", "not on a Friday"], env)).code, 0)
+  assert.strictEqual((await run(["approvals", "deny", call.id, "--reason", "not on a Friday"], scene.env)).code, 0)
   assert.match(await outcome(waiting), /is denied: not on a Friday[\s\S]*Do not ask for the same again/)
   assert.strictEqual(fake.effects(), 1)
 })
@@ -127,15 +80,15 @@ it("asks to be lent a permission, which an administrator finds", full, async () 
   const asked = { integration: "sentry", action: "update_issue", reason: "triage", where: { organization_slug: "acme" } }
   assert.match(await shown({ call: "request_grant", args: asked }), /grq_\w+ is asked for/)
   const { requests } = await json("grants", "list", "--requests")
-  assert.deepInclude(requests[0], { status: "open", reason: "triage", sessionId: session.id })
+  assert.deepInclude(requests[0], { status: "open", reason: "triage", sessionId: scene.session.id })
 })
 
 it("keeps the workspace when the turn has ended, and goes on in a sandbox made from it", full, async () => {
-  const { sandboxId } = await json("sessions", "show", session.id)
+  const { sandboxId } = await json("sessions", "show", scene.session.id)
   const said = await shown({ write: "kept.txt", text: "kept" }, { call: "save_snapshot" }, { say: "and the turn goes on" })
   assert.match(said, /captured when this turn has ended[\s\S]*and the turn goes on/)
   assert.match(await shown({ run: "cat kept.txt" }, { tools: true }), /kept[\s\S]*sentry_list_issues/)
-  const after = await json("sessions", "show", session.id)
+  const after = await json("sessions", "show", scene.session.id)
   assert.notStrictEqual(after.sandboxId, sandboxId)
   assert.match(after.snapshotId, /^snp/)
 })
@@ -145,8 +98,8 @@ it("keeps evidence, which its people bring to their machine; a link in it is ref
   assert.match(await shown({ run: `rm -rf ${folder}` }, { call: "verify" }), /holds no file/)
   const kept = await shown({ run: `mkdir -p ${folder}/deep && echo it works > ${folder}/deep/log.txt` }, { call: "verify" })
   const [key] = /evd_[0-9a-f]{24}/.exec(kept)!
-  const to = join(directory, "evidence")
-  const { evidence } = await json("sessions", "evidence", session.id, "--to", to)
+  const to = join(scene.directory, "evidence")
+  const { evidence } = await json("sessions", "evidence", scene.session.id, "--to", to)
   assert.deepStrictEqual(
     evidence.map((one: any) => [one.key, one.files[0].path]),
     [[key, "deep/log.txt"]]
