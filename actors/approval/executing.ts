@@ -98,7 +98,8 @@ export const execute: CallHand<"execute"> = ({ approvalId, argumentsHash, attemp
     if (answered._tag === "Success")
       return { type: "call.completed" as const, attempt, result: shown(answered.success, usable.success) }
     const { reason, sent, message, retryAfterMs } = answered.failure
-    if (reason === "needs-reauth") yield* Effect.ignore(CredentialsOf.use((all) => all.refused(org, named.integration, message)))
+    if (reason === "needs-reauth")
+      yield* Effect.ignore(CredentialsOf.use((all) => all.refused(org, named.integration, usable.success, message)))
     if (reason === "rate-limited") yield* Pace.use((pace) => pace.hold(org, named.integration, retryAfterMs ?? 1_000))
     return sent && !isRead ? unknown(message) : failed(reason, message)
   }).pipe(

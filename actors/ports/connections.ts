@@ -35,7 +35,8 @@ export interface ConnectionChange {
   readonly reason?: string | null
   readonly account?: string | null
   readonly scopes?: ReadonlyArray<string>
-  readonly settings?: Readonly<Record<string, string>>
+  /** Put in among those that there are; null takes one away. */
+  readonly settings?: Readonly<Record<string, string | null>>
   readonly expiresAtMs?: number | null
   readonly checkedAtMs?: number
   readonly sealed?: Uint8Array

@@ -157,7 +157,7 @@ export class Directory extends Context.Service<
     /** An email is unique within its organisation. */
     readonly addUser: (user: New<User>) => Result<User>
     readonly users: (org: string) => Result<ReadonlyArray<User>>
-    /** Removes the user and every token of theirs. False: there was none. */
+    /** Removes the user and every token of theirs. False: there was none, or it is the last owner. */
     readonly removeUser: (org: string, id: string) => Result<boolean>
 
     readonly addToken: (token: New<Token> & { readonly hash: string }) => Result<Token>

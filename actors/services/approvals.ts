@@ -212,12 +212,14 @@ export class Approvals extends Context.Service<
               ? { id: yield* newId("grt"), draft: yield* widened(pass, id, grant ?? {}), requestId: null }
               : undefined
           yield* ask(pass, id, key, { type: "approve", as: as === "always" ? "once" : as, ...(lent && { grant: lent }) })
+          const row = yield* shown(pass, id)
           const said = yield* Effect.gen(function* () {
             if (as === "once") return "approved, this once"
             if (lent !== undefined) {
               const uses =
                 lent.draft.usesMax === null ? "without a limit of uses" : `for ${lent.draft.usesMax} uses, this one counted`
-              return `approved, and lent as grant ${lent.id} ${uses}`
+              // Of a repeat, the grant of the first time.
+              return `approved, and lent as grant ${row.grantId ?? lent.id} ${uses}`
             }
             const rule = yield* rules.set({
               ...{ org: address.org, id: yield* newId("rul"), integration, action, mode: "allow" as const, pins: [] },
@@ -225,7 +227,7 @@ export class Approvals extends Context.Service<
             })
             return `approved, and from now on ${integration}.${action} runs without asking, in all of the organisation: rule ${rule.id}`
           })
-          return { ...(yield* shown(pass, id)), said }
+          return { ...row, said }
         }),
         deny: Effect.fn("Approvals.deny")(function* (pass, id, reason, key) {
           yield* ask(pass, id, key, { type: "deny", reason })

@@ -87,7 +87,7 @@ export class Connections extends Context.Service<
           const {
             account,
             scopes,
-            settings: own
+            settings = {}
           } = yield* checked(provider, credential).pipe(
             Effect.tapError(({ reason, message }) =>
               reason === "reference"
@@ -97,7 +97,6 @@ export class Connections extends Context.Service<
                 : Effect.void
             )
           )
-          const settings = { ...connection.settings, ...own }
           const change = { status: "active", reason: null, account, scopes, settings, checkedAtMs: nowMs } as const
           return (yield* records.change(org, id, change)) ?? (yield* found(pass, id))
         }),
@@ -105,11 +104,9 @@ export class Connections extends Context.Service<
         set: Effect.fn("Connections.set")(function* (pass, id, given) {
           const connection = yield* found(pass, id)
           yield* settable(connection.integration, given)
-          const kept = Object.entries({ ...connection.settings, ...given }).flatMap(([name, value]) =>
-            value === null ? [] : [[name, value] as const]
-          )
+          const kept = Object.values({ ...connection.settings, ...given }).filter((value) => value !== null)
           if (kept.length > settingsMax) return yield* fail("limit", `a connection has at most ${settingsMax} settings`)
-          const changed = yield* records.change(connection.org, id, { settings: Object.fromEntries(kept) })
+          const changed = yield* records.change(connection.org, id, { settings: given })
           return changed ?? (yield* fail("refused", `connection ${id} is revoked; connect ${connection.integration} again`))
         }),
 

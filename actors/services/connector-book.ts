@@ -112,7 +112,11 @@ export class ConnectorBook extends Context.Service<
           const changed = yield* records.changeConnector(pass.organisation, slug, {
             ...(enabled !== undefined && { enabled }),
             ...((defaultRisk !== undefined || overrides !== undefined) && {
-              riskPolicy: { defaultRisk: defaultRisk ?? riskPolicy.defaultRisk, overrides: overrides ?? riskPolicy.overrides }
+              riskPolicy: {
+                // Null is a word of its own: none is usual.
+                defaultRisk: defaultRisk === undefined ? riskPolicy.defaultRisk : defaultRisk,
+                overrides: overrides ?? riskPolicy.overrides
+              }
             }),
             ...(provider !== null && {
               pins: Object.fromEntries(provider.actions.map(({ name, schemaHash }) => [name, schemaHash]))

@@ -4,6 +4,9 @@ import { type Connector, Connectors, type Credential, Secret } from "../ports/ac
 import { ConnectionRecords, type ConnectorRecord } from "../ports/connections.ts"
 import { Seals } from "../ports/seals.ts"
 
+/** Organisations whose connectors are remembered for when the database is away. */
+const organisationsKnownMax = 1_000
+
 const none: Credential = Redacted.make({ kind: "none" })
 const decodeSecret = Schema.decodeUnknownEffect(Schema.fromJsonString(Secret))
 
@@ -21,20 +24,35 @@ export const connectors: Layer.Layer<Connectors, never, ConnectionRecords | Seal
       return Redacted.make(yield* decodeSecret(Redacted.value(text)))
     })
 
+    /** As they were read last, the least lately read organisation first. */
+    const known = new Map<string, ReadonlyArray<Connector>>()
+    const remember = (org: string, connectors: ReadonlyArray<Connector>) => {
+      known.delete(org)
+      if (connectors.length > 0) known.set(org, connectors)
+      for (const oldest of known.keys()) if (known.size > organisationsKnownMax) known.delete(oldest)
+    }
+
     return Connectors.of({
-      enabled: Effect.fn("Connectors.enabled")(
-        function* (org) {
+      enabled: Effect.fn("Connectors.enabled")(function* (org: string) {
+        return yield* Effect.gen(function* () {
           const all = (yield* records.connectors(org)).filter(({ enabled }) => enabled)
-          return yield* Effect.forEach(all, (record) =>
-            Effect.map(
-              Effect.orElseSucceed(credentialOf(record), () => none),
-              (credential): Connector => ({ ...record, credential })
+          const connectors = yield* Effect.forEach(all, (record) =>
+            credentialOf(record).pipe(
+              // What cannot be opened is none; what cannot be read is an outage.
+              Effect.catchIf(
+                ({ _tag }) => _tag !== "DirectoryError",
+                () => Effect.succeed(none)
+              ),
+              Effect.map((credential): Connector => ({ ...record, credential }))
             )
           )
-        },
-        // An outage is no change of what is connected: calls of a connector wait for the database anyhow.
-        Effect.catch((error) => Effect.as(Effect.logWarning("connectors cannot be read", error.message), []))
-      )
+          remember(org, connectors)
+          return connectors
+        }).pipe(
+          // An outage is no change of what is connected: a call that was decided must not hear that its integration is gone.
+          Effect.catch((error) => Effect.as(Effect.logWarning("connectors cannot be read", error.message), known.get(org) ?? []))
+        )
+      })
     })
   })
 )

@@ -43,8 +43,13 @@ export class CredentialsOf extends Context.Service<
     readonly usable: (org: string, integration: string) => Effect.Effect<Credential, NoCredential | DirectoryError>
     /** As it is kept; null: there is no live one, or it needs to be connected again. */
     readonly kept: (connection: Connection) => Effect.Effect<Credential, NoCredential | DirectoryError>
-    /** The service did not take it. */
-    readonly refused: (org: string, integration: string, message: string) => Effect.Effect<void, DirectoryError>
+    /** The service did not take it. One that has another by now, connected or refreshed meanwhile, is left as it is. */
+    readonly refused: (
+      org: string,
+      integration: string,
+      credential: Credential,
+      message: string
+    ) => Effect.Effect<void, DirectoryError>
   }
 >()("proliferate/actors/services/CredentialsOf") {
   static readonly layer: Layer.Layer<CredentialsOf, never, ConnectionRecords | Providers | Seals> = Layer.effect(
@@ -85,9 +90,12 @@ export class CredentialsOf extends Context.Service<
           message: `${integration} must be connected again${reason === null ? "" : ` (${reason})`}; ${connectText(integration)}`
         })
 
-      const refused = Effect.fnUntraced(function* (org: string, integration: string, message: string) {
+      const refused = Effect.fnUntraced(function* (org: string, integration: string, credential: Credential, message: string) {
         const live = yield* records.live(org, integration)
-        if (live !== null)
+        if (live === null) return
+        const now = yield* Effect.option(openSealed(live.connection, live.sealed))
+        const isIt = (one: Credential) => Redacted.value(encodeSecret(one)) === Redacted.value(encodeSecret(credential))
+        if (now._tag === "Some" && isIt(now.value))
           yield* records.change(org, live.connection.id, { status: "needsReauth", reason: message.slice(0, 500) })
       })
 
@@ -141,7 +149,7 @@ export class CredentialsOf extends Context.Service<
           if (Buffer.compare(now.sealed, sealed) !== 0) return yield* openSealed(now.connection, now.sealed)
           if (reason !== "needs-reauth" && reason !== "forbidden" && reason !== "invalid")
             return yield* new NoCredential({ reason: "away", message })
-          yield* refused(org, integration, message)
+          yield* refused(org, integration, credential, message)
           return yield* refusal({ ...connection, reason: message })
         }
         const kept = seals.seal({ purpose: "connection", org, id: connection.id }, encodeSecret(fresh.success))

@@ -156,10 +156,8 @@ export class People extends Context.Service<
           const user = users.find((known) => known.id === id)
           if (user === undefined) return yield* fail("not-found", `there is no user ${id} in your organisation`)
           yield* mustManage(pass, user, "remove the account")
-          if (user.role === "owner" && users.filter(({ role }) => role === "owner").length === 1) {
+          if (!(yield* directory.removeUser(pass.organisation, id)) && user.role === "owner")
             return yield* fail("refused", "an organisation keeps its last owner: add another one first")
-          }
-          yield* directory.removeUser(pass.organisation, id)
         }),
         tokens: Effect.fn("People.tokens")(function* (pass) {
           const self = selfOf(pass)

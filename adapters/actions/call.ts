@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect"
 import { ActionError } from "../../actors/ports/actions.ts"
-import { redactText } from "../../actors/redaction.ts"
+import { redactStart } from "../../actors/redaction.ts"
 import { Declined, type Reading, WireFailure } from "./failure.ts"
 import * as limits from "./limits.ts"
 import { type Answer, makeTrace, makeWire, type Trace, type WireOptions } from "./wire.ts"
@@ -72,7 +72,7 @@ export const failureOf = (service: Service, trace: Trace, cause: unknown, secret
           ? "unreadable"
           : "unavailable")
   const words = said?.message ?? failure?.message ?? (cause instanceof Error ? cause.message : String(cause))
-  const told = redactText(words.slice(0, 4 * limits.messageCharactersMax), secrets).slice(0, limits.messageCharactersMax)
+  const told = redactStart(words, limits.messageCharactersMax, secrets)
   return new ActionError({
     reason,
     sent,

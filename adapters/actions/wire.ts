@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer"
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http"
 import { request as httpsRequest } from "node:https"
-import { Readable, Transform } from "node:stream"
+import { pipeline, Readable, Transform } from "node:stream"
 import { openAddress } from "./addresses.ts"
 import { WireFailure } from "./failure.ts"
 import * as limits from "./limits.ts"
@@ -143,7 +143,11 @@ const read = async (message: IncomingMessage, url: URL, keepsEnd: boolean) => {
   const status = message.statusCode ?? 0
   if (status < 200 || status > 599) throw new WireFailure(`${url.host} answered with status ${status}`)
   if (headers.get("content-type")?.startsWith("text/event-stream") === true)
-    return { answer: { status, headers, body: Buffer.alloc(0) }, stream: Readable.toWeb(message.pipe(limited(url))) }
+    // A stream that breaks is broken for its reader as well, who would wait otherwise.
+    return {
+      answer: { status, headers, body: Buffer.alloc(0) },
+      stream: Readable.toWeb(pipeline(message, limited(url), () => {}))
+    }
 
   const isTail = keepsEnd && status === 200
   const bytesMax = isTail ? limits.logBytesMax : limits.answerBytesMax

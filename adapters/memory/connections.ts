@@ -54,11 +54,12 @@ export const memoryConnections = (): ConnectionRecords["Service"] => {
           .filter((row) => isLive(row) && row.connection.integration === integration && row.connection.settings[key] === value)
           .map(({ connection }) => structuredClone(connection))
       ),
-    change: (org, id, { sealed, ...change }) =>
+    change: (org, id, { sealed, settings = {}, ...change }) =>
       Effect.sync(() => {
         const row = at(org, id)
         if (row === undefined || !isLive(row)) return null
-        row.connection = structuredClone({ ...row.connection, ...change } as Connection)
+        const kept = Object.entries({ ...row.connection.settings, ...settings }).filter(([, value]) => value !== null)
+        row.connection = structuredClone({ ...row.connection, ...change, settings: Object.fromEntries(kept) } as Connection)
         if (sealed !== undefined) {
           row.sealed = sealed
           row.refreshingUntilMs = 0

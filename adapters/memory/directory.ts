@@ -81,6 +81,8 @@ export const memoryDirectory = (state: JournalState = emptyJournal()): Directory
     users: (org) => list(users, org),
     removeUser: (org, id) =>
       Effect.sync(() => {
+        const owners = [...users.values()].filter((user) => user.org === org && user.role === "owner")
+        if (owners.length === 1 && owners[0]!.id === id) return false
         for (const [hash, key] of hashes) {
           const token = tokens.get(key)
           if (token?.org !== org || token.userId !== id) continue

@@ -70,7 +70,7 @@ export const postgresConnections = ({ sql }: Postgres["Service"]): ConnectionRec
         const [row] = await sql<Array<Connection>>`
           update connections set id = id
             ${given(status, "status", same)} ${given(reason, "reason", same)} ${given(account, "account", same)}
-            ${given(scopes, "scopes", json)} ${given(settings, "settings", json)} ${given(expiresAtMs, "expires_at", same)}
+            ${given(scopes, "scopes", json)} ${given(settings, "settings", (some) => sql`jsonb_strip_nulls(settings || ${json(some)})`)} ${given(expiresAtMs, "expires_at", same)}
             ${given(checkedAtMs, "checked_at", same)} ${given(sealed, "sealed", (bytes) => Buffer.from(bytes))}
             ${sealed === undefined ? sql`` : sql`, refreshing_until = null`}
           where org = ${org} and id = ${id} and status <> 'revoked' returning ${connection}`

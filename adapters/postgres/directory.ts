@@ -69,7 +69,13 @@ export const postgresDirectory = (sql: postgres.Sql, names: ReadonlyArray<string
         insert into users (org, id, name, email, role) values (${org}, ${id}, ${name}, ${email}, ${role}) returning ${user}`
       ),
     users: (org) => list(() => sql<Array<User>>`select ${user} from users where org = ${org} order by created_at, id`),
-    removeUser: (org, id) => remove(() => sql`delete from users where org = ${org} and id = ${id}`),
+    removeUser: (org, id) =>
+      // Whoever comes second waits for the owners, and counts those that are left.
+      remove(
+        () => sql`
+        with owners as materialized (select id from users where org = ${org} and role = 'owner' order by id for update)
+        delete from users where org = ${org} and id = ${id} and (role <> 'owner' or (select count(*) from owners) > 1)`
+      ),
 
     addToken: ({ id, org, userId, name, prefix, hash, expiresAtMs }) =>
       add(

@@ -83,6 +83,12 @@ export const exerciseActionRecords = (name: string, world: Layer.Layer<Records, 
         const change = { status: "needsReauth", reason: "gone", sealed: new Uint8Array([9]), expiresAtMs: 7, scopes: [] } as const
         assert.deepInclude(yield* records.change(org, "con_2", change), { status: "needsReauth", expiresAtMs: 7, account: "ada" })
         assert.deepStrictEqual([...(yield* records.live(org, "github"))!.sealed], [9])
+        const settings = Effect.fnUntraced(function* (given: Record<string, string | null>) {
+          return (yield* records.change(org, "con_2", { settings: given }))?.settings
+        })
+        const team = `T-${org}`
+        assert.deepStrictEqual(yield* settings({ approvals: "C0", note: "x" }), { team, approvals: "C0", note: "x" })
+        assert.deepStrictEqual(yield* settings({ note: null, nothing: null }), { team, approvals: "C0" })
         assert.deepStrictEqual(
           (yield* records.bySetting("github", "team", `T-${org}`)).map(({ id }) => id),
           ["con_2"]

@@ -182,6 +182,30 @@ export const exerciseDirectory = (name: string, world: Layer.Layer<Directory | D
       })
     )
 
+    it.effect("keeps the last owner of an organisation, though two remove each other at once", () =>
+      Effect.gen(function* () {
+        const directory = yield* Directory
+        const org = yield* organisation
+        for (const id of ["usr_1", "usr_2", "usr_3", "usr_4"]) yield* directory.addUser({ ...user(org, id), role: "owner" })
+        yield* directory.addUser(user(org, "usr_5"))
+        yield* directory.addToken(token(org, "tok_1", "usr_1"))
+        const ids = ["usr_1", "usr_2", "usr_3", "usr_4"]
+        const removed = yield* Effect.forEach(ids, (id) => directory.removeUser(org, id), { concurrency: "unbounded" })
+        assert.lengthOf(
+          removed.filter((isGone) => isGone),
+          3
+        )
+        const left = yield* directory.users(org)
+        assert.deepStrictEqual(
+          left.map(({ role }) => role),
+          ["owner", "member"]
+        )
+        // The tokens of one who stays, stay.
+        assert.lengthOf(yield* directory.tokens(org), left[0]!.id === "usr_1" ? 1 : 0)
+        assert.isTrue(yield* directory.removeUser(org, "usr_5"))
+      })
+    )
+
     it.effect("removes a user with their tokens, once", () =>
       Effect.gen(function* () {
         const directory = yield* Directory

@@ -4,13 +4,14 @@
  */
 import { statSync } from "node:fs"
 import { join } from "node:path"
-import { assert, it } from "vitest"
+import { assert, beforeAll, it } from "vitest"
 import { ActionScene, full, resolve, where } from "../support/action-scene.ts"
 import { run, start } from "../support/command.ts"
 import { sentryToken } from "../support/services/sentry.ts"
 
 const scene = new ActionScene("actions")
 const { json, pending, fake } = scene
+beforeAll(() => json("connections", "add", "sentry", "--secret-env", "SENTRY_TOKEN"))
 
 const command = (action: string, params: unknown, more = "") =>
   `proliferate actions run --integration sentry --action ${action} --params '${JSON.stringify(params)}' ${more}; echo "exit $?"`

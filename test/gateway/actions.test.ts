@@ -167,10 +167,24 @@ describe("a decision", () => {
 
   it.live("with a grant lets the same run again, as often as it says and no more", () =>
     Effect.gen(function* () {
-      const { call, waiting, pending, decide, integration } = yield* scene()
+      const { call, waiting, pending, gateway, owner, integration } = yield* scene()
       const id = yield* pending(yield* waiting())
-      const decided = yield* decide(id, "approve", { as: "grant", grant: { usesMax: 2 } })
+      const decide = gateway.ask(
+        owner,
+        "POST",
+        `/v1/approvals/${id}/approve`,
+        { as: "grant", grant: { usesMax: 2 } },
+        { "idempotency-key": "k1" }
+      )
+      const decided = yield* decide
       assert.match(decided.body.said, /lent as grant grt_\w+ for 2 uses, this one counted/)
+      // Who says it again, for the answer was lost, hears of the grant that there is.
+      assert.strictEqual((yield* decide).body.said, decided.body.said)
+      const { grants } = yield* gateway.must(owner, "GET", "/v1/grants")
+      assert.deepStrictEqual(
+        grants.map((grant: any) => decided.body.said.includes(grant.id)),
+        [true]
+      )
       const second = yield* call("add_note", { page: "home", text: "hello" })
       assert.deepStrictEqual([second.status, second.body.decidedBy], [200, "grant"])
       const other = yield* call("add_note", { page: "home", text: "another" }, { waitMs: 300 })

@@ -89,9 +89,9 @@ export const layer = ({ url, apiUrl }: Pick<GithubOptions, "url" | "apiUrl">): L
         )
       })
 
-      const noted = (org: string, error: ActionError) =>
-        error.reason === "needs-reauth"
-          ? Effect.ignore(credentials.refused(org, service.integration, error.message))
+      const noted = (org: string, credential: Credential, { reason, message }: ActionError) =>
+        reason === "needs-reauth"
+          ? Effect.ignore(credentials.refused(org, service.integration, credential, message))
           : Effect.void
 
       return PullRequests.of({
@@ -106,9 +106,8 @@ export const layer = ({ url, apiUrl }: Pick<GithubOptions, "url" | "apiUrl">): L
                     ...{ branch, base, title, draft },
                     // It is opened by the account that is connected: for whom, only its text can say.
                     body: `${body}${body === "" ? "" : "\n\n"}Opened for ${author.name} by proliferate.`
-                  })
+                  }).pipe(Effect.tapError((error) => noted(org, credential, error)))
                 ),
-                Effect.tapError((error) => (error._tag === "ActionError" ? noted(org, error) : Effect.void)),
                 Effect.catchTags({
                   ActionError: (error) => Effect.fail(asPullRequestError(error)),
                   NoCredential: ({ reason, message }) =>

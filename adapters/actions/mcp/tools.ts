@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import type { Tool } from "@modelcontextprotocol/sdk/types.js"
 import { Result, Schema, SchemaRepresentation } from "effect"
 import type { Action, Connector, Risk } from "../../../actors/ports/actions.ts"
-import { redactText } from "../../../actors/redaction.ts"
+import { redactStart } from "../../../actors/redaction.ts"
 import { schemaHashOf } from "../action.ts"
 
 const descriptionCharactersMax = 2_000
@@ -67,7 +67,7 @@ export const actionOf = (tool: Tool, { riskPolicy, pins }: Connector): Action | 
   const hash = toolHashOf(tool)
   const drifted = Object.hasOwn(pins, tool.name) && pins[tool.name] !== hash
   const params = paramsOf(inputSchema)
-  const said = (text: string | undefined) => redactText((text ?? "").slice(0, descriptionCharactersMax))
+  const said = (text: string | undefined) => redactStart(text ?? "", descriptionCharactersMax)
   return {
     name: tool.name,
     title: said(tool.title ?? tool.annotations?.title ?? tool.name),

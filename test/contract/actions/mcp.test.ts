@@ -10,7 +10,7 @@ import * as limits from "../../../adapters/actions/limits.ts"
 import { makeConnectors } from "../../../adapters/actions/mcp/connector.ts"
 import { connectorAt, notes, providerAt, token } from "../../support/services/connectors.ts"
 import { everything, mcpServer } from "../../support/services/mcp.ts"
-import { flood, garbage, halfAnAnswer, hangUp, say, service, silence } from "../../support/services/service.ts"
+import { brokenStream, flood, garbage, halfAnAnswer, hangUp, say, service, silence } from "../../support/services/service.ts"
 
 const run = (provider: Provider, action: string, params: Record<string, unknown> = {}) =>
   provider.execute({ action, params, key: "cmd_1", credential: Redacted.make({ kind: "token", token }) })
@@ -160,6 +160,7 @@ describe("connectors", () => {
         ["a failure", say({ status: 502, body: "<html>" })],
         ["words", say({ body: "hello" })],
         ["another shape", say({ body: { hello: "world" } })],
+        ["a stream that breaks", brokenStream],
         ["an empty stream", say({ headers: { "content-type": "text/event-stream" }, body: ": nothing\n\n" })],
         ["an internal error", say({ body: { jsonrpc: "2.0", id: 1, error: { code: -32603, message: "no database" } } })]
       ] as const) {

@@ -69,6 +69,17 @@ export const exerciseProvider = (name: string, makeWorld: () => ProviderWorld) =
         return yield* Fiber.join(fiber)
       })
 
+    story("no half of its credential is told, wherever what is told is cut", ({ world, run, service }) =>
+      Effect.gen(function* () {
+        const [secret] = Object.values(world.secret).filter((value) => String(value).length > 10)
+        for (const before of [10, 40, 60, 70, 75, 430, 470, 490, 1_990]) {
+          service.troubles.push(wire.say({ body: `${"x ".repeat(before / 2)}${String(secret)}` }))
+          const shown = JSON.stringify(yield* refused(run(world.read)))
+          assert.ok(!shown.includes(String(secret).slice(0, 6)), `${before} characters before it: ${shown}`)
+        }
+      })
+    )
+
     story("each of its actions takes its own example, and says of each field what it is", ({ provider }) =>
       Effect.gen(function* () {
         assert.ok(provider.actions.length > 0)

@@ -54,6 +54,10 @@ export const halfAnAnswer: Trouble = (response) => {
   response.writeHead(200, { "content-type": "application/json", "content-length": "1000" })
   response.write('{"id": 1, "title": "half', () => response.socket?.destroy())
 }
+export const brokenStream: Trouble = (response) => {
+  response.writeHead(200, { "content-type": "text/event-stream" })
+  response.write(": wait\n\n", () => response.socket?.resetAndDestroy())
+}
 export const nothing: Trouble = (response) => void response.socket?.end("")
 export const garbage: Trouble = (response) => void response.socket?.end("SMTP ready\r\n\r\n")
 /** 50 MB of valid JSON, as fast as it is taken. */
