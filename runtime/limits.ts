@@ -45,6 +45,8 @@ export const outboxPollMs = 1_000
 /** Timers are read this far ahead and then waited for in memory. */
 export const timerAheadMs = 1_000
 export const timersReadMax = 512
+/** With those that are not to be fired here: what a lost node of a hundred thousand sessions leaves due until it is replaced. */
+export const timersShownMax = 8_192
 /** Restarts a supervisor grants within the window before it escalates (Erlang's intensity and period). */
 export const restartsMax = 5
 export const restartWindowMs = 60_000

@@ -3,13 +3,14 @@
  * start, late but once. Organisations take turns: what fell due of one keeps no other waiting. A due timer is a message with the id
  * `timer:<timerId>:<rev>`; armed anew since, it is stale and ignored.
  *
- * One loop reads ahead, another fires what it has read when it is due: so a look that takes long makes no deadline late.
+ * One loop reads ahead, another fires what it has read when it is due: so a look that takes long makes no deadline late. Nor does
+ * what cannot be fired, for it is another process's or its actor does not answer: the next look shows so many more.
  */
 import { Effect } from "effect"
 import { nameOf } from "./address.ts"
 import { Inspector } from "./inspection.ts"
 import { type DueTimer, Journal, type Versions } from "./journal.ts"
-import { timerAheadMs, timersReadMax } from "./limits.ts"
+import { timerAheadMs, timersReadMax, timersShownMax } from "./limits.ts"
 import type { Deliver } from "./outbox.ts"
 import { steadyMs } from "./steady.ts"
 import type { Delivery } from "./transition.ts"
@@ -41,8 +42,8 @@ const crowdedMs = 50
 const nameOfTimer = ({ address, timerId, rev }: DueTimer) => `${nameOf(address)}/${timerId}/${rev}`
 
 /** When to look again at the latest: of what is ahead a full look shows only a part, of some organisation up to here. */
-const againMs = (shown: ReadonlyArray<Due>): number => {
-  if (shown.length < timersReadMax) return timerAheadMs
+const againMs = (shown: ReadonlyArray<Due>, limit: number, beside: number): number => {
+  if (shown.length < limit || beside === timersShownMax) return timerAheadMs
   const shownMs = Math.min(...new Map(shown.map(({ address, inMs }) => [address.org, inMs])).values())
   return shownMs <= 0 ? crowdedMs : Math.max(looksApartMs, Math.min(timerAheadMs, shownMs / 2))
 }
@@ -64,6 +65,8 @@ export const runTimers = Effect.fnUntraced(function* (options: {
   const firing = new Set<string>()
   /** Fired and answered: gone from the table for every look that begins from now on. */
   let settled: Array<string> = []
+  /** Of those that the last look has shown, how many are not to be fired here and now. */
+  let beside = 0
 
   const fire = ({ timer, name, atMs }: Planned, nowMs: number) => {
     firing.add(name)
@@ -80,14 +83,16 @@ export const runTimers = Effect.fnUntraced(function* (options: {
   const look = Effect.gen(function* () {
     for (const name of settled) firing.delete(name)
     settled = []
-    const shown = yield* journal.dueTimers(readAheadMs, timersReadMax, versions)
+    const limit = Math.min(timersReadMax + beside, timersShownMax)
+    const shown = yield* journal.dueTimers(readAheadMs, limit, versions)
     const nowMs = yield* steadyMs
     planned = shown
       .map((timer) => ({ timer, name: nameOfTimer(timer), atMs: nowMs + timer.inMs }))
       .filter(({ name }) => !firing.has(name))
+    beside = shown.length - planned.filter(({ timer }) => isOurs(timer)).length
     replanned.wake()
     yield* Effect.sleep(looksApartMs)
-    yield* wakeup.within(againMs(shown) - looksApartMs)
+    yield* wakeup.within(againMs(shown, limit, beside) - looksApartMs)
   })
 
   const fireDue = Effect.gen(function* () {

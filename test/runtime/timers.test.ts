@@ -1,7 +1,11 @@
 /** Durable deadlines: fired once, in time, whoever was down. */
 import { Effect } from "effect"
 import { assert, describe, it } from "vitest"
+import { memoryJournal } from "../../adapters/memory/journal.ts"
+import { Journal } from "../../runtime/journal.ts"
 import { passivateAfterMs, passivateEveryMs, timerAheadMs, timersReadMax } from "../../runtime/limits.ts"
+import { runTimers } from "../../runtime/timers.ts"
+import { Wakeup } from "../../runtime/wakeup.ts"
 import { Place } from "../support/hosting.ts"
 import { lampActor, lampAddress } from "../support/lamp.ts"
 
@@ -124,6 +128,39 @@ it("fires more deadlines than one look shows, though they fall due together", ()
     ids.filter((id) => place.status(lampAddress(id)) === "off"),
     ids.length
   )
+})
+
+describe("a crowd that cannot be fired, of another process or of actors that do not answer,", () => {
+  const laterMs = 5_000
+  for (const [whose, isOurs] of [
+    ["another's", false],
+    ["its own", true]
+  ] as const)
+    it(`makes no later deadline late: ${whose}`, () => {
+      const place = new Place()
+      const { host } = warming(
+        place,
+        Array.from({ length: 2 * timersReadMax }, (_, n) => `lamp_other_${n}`)
+      )
+      place.advance(laterMs)
+      warming(place).host.kill()
+      const dueAtMs = place.timeline.nowMs + warmUpMs
+      host.kill()
+      const fired: Array<{ readonly id: string; readonly atMs: number }> = []
+      const firing = runTimers({
+        versions: {},
+        wakeup: new Wakeup(),
+        isOurs: ({ address }) => isOurs || address.id === lamp.id,
+        deliver: ({ id }) => {
+          fired.push({ id, atMs: place.timeline.nowMs })
+          return Effect.never
+        }
+      })
+      place.timeline.lane("timers").fork(Effect.provideService(firing, Journal, memoryJournal(place.journal)))
+      place.advance(warmUpMs + laterMs)
+      assert.strictEqual(fired.length, isOurs ? 2 * timersReadMax + 1 : 1)
+      assert.isAtMost(fired.find(({ id }) => id === lamp.id)!.atMs - dueAtMs, 100)
+    })
 })
 
 it("does not fire those of an actor that is set aside, and looks no more often for them", () => {
