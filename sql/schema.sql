@@ -76,24 +76,25 @@ begin
       from orgs o where o.org is not null
     ),
     chosen as materialized (
-      select mine.key from orgs o cross join lateral (
+      select mine.place from orgs o cross join lateral (
         select oldest.*, row_number() over () as turn from (
-          select d.key, d.due from commands d
+          select d.ctid as place, d.due from commands d
           where d.org = o.org and d.dead_at is null and d.due <= now_ms and d.claimed_until <= now_ms
-            and not exists (select from actors a where a.id = d.id and a.kind = d.kind and a.quarantine is not null)
-            and not exists (
-              select from actors a where a.id = d.id and a.kind = d.kind and a.machine_version > (versions->>a.kind)::int4
-            )
+            and (
+              select a.quarantine is null and coalesce(a.machine_version <= (versions->>a.kind)::int4, true)
+              from actors a where a.id = d.id and a.kind = d.kind
+            ) is not false
           order by d.due, d.rev, d.idx limit least(rows_max, coalesce((shares->>o.org)::int8, share))
         ) oldest
       ) mine
       where o.org is not null order by mine.turn, mine.due limit rows_max
     )
     update commands c set attempt = c.attempt + 1, claimed_until = now_ms + claim_ms
-    where c.key = any (array(
-      -- Not `dead_at is null`: the index of what is due would then do as well, and be read whole.
-      select d.key from commands d
-      where d.key = any (array(select chosen.key from chosen)) and coalesce(d.dead_at, 0) = 0 and d.claimed_until <= now_ms
+    where c.ctid = any (array(
+      -- One that another has changed since is in another place, and left to the next claim. Not `dead_at is null`: the index of what
+      -- is due would then do as well, and be read whole.
+      select d.ctid from commands d
+      where d.ctid = any (array(select chosen.place from chosen)) and coalesce(d.dead_at, 0) = 0 and d.claimed_until <= now_ms
       for update of d skip locked
     ))
     returning c.key, c.org, c.kind, c.id, c.rev, c.idx, c.name, c.params, c.due, c.attempt;
@@ -123,10 +124,10 @@ begin
       select soonest.*, row_number() over () as turn from (
         select t.* from timers t
         where t.org = o.org and t.due <= horizon
-          and not exists (select from actors a where a.id = t.id and a.kind = t.kind and a.quarantine is not null)
-          and not exists (
-            select from actors a where a.id = t.id and a.kind = t.kind and a.machine_version > (versions->>a.kind)::int4
-          )
+          and (
+            select a.quarantine is null and coalesce(a.machine_version <= (versions->>a.kind)::int4, true)
+            from actors a where a.id = t.id and a.kind = t.kind
+          ) is not false
         order by t.due limit rows_max
       ) soonest
     ) mine
@@ -335,7 +336,7 @@ create table commands (
   dead_at bigint,
   error text,
   constraint commands_pkey PRIMARY KEY (key)
-) with (fillfactor=70, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
+) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0, fillfactor=45);
 
 create table configuration_repositories (
   org text collate "C" not null,
