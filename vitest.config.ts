@@ -24,6 +24,7 @@ const deep = [
   "test/contract/sandboxes-e2b.test.ts",
   "test/contract/sandboxes-unprivileged.test.ts",
   "test/contract/sandboxes.test.ts",
+  "test/e2e/cells.test.ts",
   "test/e2e/e2b.test.ts",
   "test/e2e/escape-bombs.test.ts",
   "test/e2e/escape.test.ts",

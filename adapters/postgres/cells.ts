@@ -2,7 +2,7 @@
  * Several databases by organisation, as the way past what one can bear: a home (`DATABASE_URL`), which knows who there is and where
  * each organisation lives, and cells (`DATABASE_CELLS`), each with whole organisations. The home is a cell as well.
  *
- *   X3  An organisation lives in one cell for good, so where it lives is asked once.
+ *   X3  An organisation lives in one cell for good, so where it lives is asked once: what runs in cells goes on without the home.
  *   X4  A cell that is away, or that this server was not told of, is the business of its organisations alone: each question goes to
  *       one cell, and what is asked of all of them is asked of each by itself.
  *
@@ -28,11 +28,16 @@ export class Cells extends Context.Service<
   }
 >()("proliferate/adapters/postgres/Cells") {}
 
-/** `cellOf` answers with the name of a cell, or null for an organisation that is not there. */
-export const spreadOver = (all: ReadonlyArray<Cell>, cellOf: (org: string) => Effect.Effect<string | null, CellError>) => {
+/** `cellOf` answers with the name of a cell, or null for an organisation that is not there; `settled` are known without asking. */
+export const spreadOver = (
+  all: ReadonlyArray<Cell>,
+  cellOf: (org: string) => Effect.Effect<string | null, CellError>,
+  settled: ReadonlyArray<{ readonly id: string; readonly cell: string }> = []
+) => {
   const [home] = all as readonly [Cell, ...ReadonlyArray<Cell>]
   const named = new Map(all.map((cell) => [cell.name, cell]))
   const places = new Map<string, Cell>()
+  for (const { id, cell } of settled) if (named.has(cell)) places.set(id, named.get(cell)!)
 
   const look = Effect.fnUntraced(function* (org: string) {
     const name = yield* cellOf(org)
@@ -81,11 +86,14 @@ export const layer = (urls: ReadonlyMap<string, string>): Layer.Layer<Cells, Cel
       const others = yield* Effect.forEach(urls, ([name, url]) => watched(name, url, found.installation), {
         concurrency: "unbounded"
       })
-      return spreadOver([home, ...others], (org) =>
+      const settled = yield* asked(
+        () => sql<Array<{ readonly id: string; readonly cell: string }>>`select id, cell from organisations`
+      )
+      const cellOf = (org: string) =>
         Effect.map(
           asked(() => sql<Array<{ readonly cell: string }>>`select cell from organisations where id = ${org}`),
           ([row]) => row?.cell ?? null
         )
-      )
+      return spreadOver([home, ...others], cellOf, settled)
     })
   )

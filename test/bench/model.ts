@@ -32,8 +32,8 @@ export const limits = {
 }
 /** What is planned for: beyond it a queue grows before anyone can act. */
 const full = 0.6
-/** adapters/postgres/pool.ts: ten for everything, four for commits. */
-const connectionsPerServer = 14
+/** adapters/postgres/pool.ts: ten for everything, four for commits; and one that watches a cell. To each database. */
+const connectionsPerServer = 15
 const dayS = 86_400
 
 export interface Need {
@@ -46,8 +46,10 @@ export interface Need {
   readonly walBytesPerS: number
   readonly iops: number
   readonly databaseBytes: number
-  /** Databases that hold it, each full to six tenths. */
+  /** Databases that hold it, each full to six tenths (DATABASE_CELLS). What every server has with each of them is not less for more. */
   readonly cells: number
+  /** What one of them bears: from here on another is needed, and no organisation may be larger. */
+  readonly sessionsPerCell: number
   readonly breaksFirst: string
 }
 
@@ -73,21 +75,26 @@ export const needOf = (sessions: number, { transition, append, ...bytes }: Costs
       sessions * transitionsPerSessionDay * journalDays * bytes.journalRowBytes +
       sessions * appendsPerSessionDay * feedDays * bytes.appendBytes
   }
-  const shares: ReadonlyArray<readonly [string, number]> = [
-    ["connections", need.connections / limits.connections],
+  const divided: ReadonlyArray<readonly [string, number]> = [
     ["processors of the database", need.databaseCores / limits.cores],
     ["WAL", need.walBytesPerS / limits.walBytesPerS],
     ["operations of the disk", need.iops / limits.iops],
     ["bytes of the database (fewer PROLIFERATE_FEED_DAYS, or more databases)", need.databaseBytes / limits.bytes]
   ]
-  const [what, share] = shares.reduce((most, one) => (one[1] > most[1] ? one : most))
+  const highest = (shares: typeof divided) => shares.reduce((most, one) => (one[1] > most[1] ? one : most))
+  const [, ofOne] = highest(divided)
+  const [what, share] = highest([
+    ...divided,
+    ["connections (of each server to each database)", need.connections / limits.connections]
+  ])
   return {
     sessions,
     transitionsPerS,
     appendsPerS,
     servers,
     ...need,
-    cells: Math.ceil(share / full),
+    cells: Math.ceil(ofOne / full),
+    sessionsPerCell: Math.floor((sessions * full) / ofOne),
     breaksFirst: `${what}, at ${Math.round(share * 100)}% of one database`
   }
 }
@@ -135,6 +142,13 @@ export const modelText = (costs: Costs, residentBytes: number, needs: ReadonlyAr
     `workload: ${JSON.stringify(workload)}`,
     `one database: ${JSON.stringify(limits)}, filled to ${full * 100}%`,
     "",
-    ...rows
+    ...rows,
+    "",
+    ...needs
+      .slice(-1)
+      .map(
+        ({ sessionsPerCell }) =>
+          `one database bears ${sessionsPerCell.toLocaleString("en")} sessions: for more, cells by organisation (DATABASE_CELLS), and no organisation may be larger`
+      )
   ].join("\n")
 }

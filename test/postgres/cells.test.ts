@@ -113,7 +113,7 @@ describe("an organisation in a cell", () => {
   )
 })
 
-describe("a cell that is away", () => {
+describe.concurrent("a cell that is away", () => {
   for (const how of ["gone", "held"] as const) {
     it.live(
       `(${how}) takes only its own organisations with it, and all of theirs goes on when it is back`,
