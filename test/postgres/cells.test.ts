@@ -65,7 +65,8 @@ const server = Effect.gen(function* () {
   }
 })
 
-const [near, far] = [lampAddress("lamp_near", "lamp_near", "org_near"), lampAddress("lamp_far", "lamp_far", "org_far")]
+const [near, second] = [lampAddress("lamp_near", "lamp_near", "org_near"), lampAddress("lamp_two", "lamp_two", "org_near")]
+const far = lampAddress("lamp_far", "lamp_far", "org_far")
 const message = (id: string, event: { readonly type: string; readonly [field: string]: unknown }) => ({ id, event, by: null })
 
 describe("an organisation in a cell", () => {
@@ -126,6 +127,10 @@ describe.concurrent("a cell that is away", () => {
 
           // The other's commits, commands, timers and lists pass as if nothing were.
           const beganAt = performance.now()
+          // More than are read at once of one database.
+          const strangers = Array.from({ length: 12 }, (_, n) => lampAddress(`lamp_${n}`, `lamp_${n}`, "org_far"))
+          for (const lamp of strangers) yield* Effect.forkChild(router.ask(lamp, message("create", { type: "create" })))
+          yield* router.ask(second, message("create", { type: "create" }))
           for (let n = 0; n < 20; n++) yield* router.ask(near, message(`say-${n}`, { type: "say", text: `${n}` }))
           yield* router.ask(near, message("on", { type: "switchOn" }))
           yield* until("its command was done", router.look(near), (view) => view?.status === "lit", 2_000)
