@@ -14,6 +14,7 @@ const deep = [
   "test/cli/pull.test.ts",
   "test/cli/tokens-local.test.ts",
   "test/cluster/away.test.ts",
+  "test/cluster/cells.test.ts",
   "test/cluster/failover.test.ts",
   "test/cluster/frozen-call.test.ts",
   "test/cluster/idle-home.test.ts",

@@ -38,15 +38,17 @@ const pause = (rows: ReadonlyArray<SessionRow>) =>
     { concurrency: atOnce, discard: true }
   )
 
-/** Who holds the sandboxes that are here, or will have to destroy them. */
+/** Who holds the sandboxes that are here, or will have to destroy them. Whose database is away is left as it is. */
 const holdersHere = Effect.gen(function* () {
   const directory = yield* Directory
   const sandboxes = yield* Effect.flatMap(Sandboxes, ({ list }) => list)
-  return yield* Effect.forEach(
+  const asked = yield* Effect.forEach(
     sandboxes,
-    ({ org, sessionId, sandboxId }) => Effect.map(directory.session(org, sessionId), (row) => ({ row, sandboxId })),
+    ({ org, sessionId, sandboxId }) =>
+      Effect.option(Effect.map(directory.session(org, sessionId), (row) => ({ row, sandboxId }))),
     { concurrency: atOnce }
   )
+  return asked.flatMap(Option.toArray)
 })
 const leftOf = (holders: Effect.Success<typeof holdersHere>) => holders.filter(({ row }) => row?.status !== "failed").length
 
@@ -64,7 +66,10 @@ const settleHere = Effect.gen(function* () {
   const theirs = yield* Effect.filter(holders, ({ row, sandboxId }) =>
     row === null
       ? Effect.succeed(false)
-      : Effect.map(router.look(sessionAddress(row.org, row.id)), (view) => view?.context["sandboxId"] === sandboxId)
+      : router.look(sessionAddress(row.org, row.id)).pipe(
+          Effect.map((view) => view?.context["sandboxId"] === sandboxId),
+          Effect.orElseSucceed(() => false)
+        )
   )
   yield* pause(theirs.flatMap(({ row }) => row ?? []))
   return leftOf(holders)

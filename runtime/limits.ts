@@ -25,7 +25,7 @@ export const retriesInFlightMax = 2
 /** A command claim, renewed three times in it while its run lives; what a dead host's commands wait before another takes them. */
 export const commandClaimMs = 10_000
 export const commandRenewMs = 3_000
-/** Hands at work at once in one process; each mostly waits for a provider. One organisation alone has half of them. */
+/** Hands at work at once in one process, for each part of the journal; each mostly waits for a provider. One organisation alone has half of them. */
 export const commandsInFlightMax = 128
 /** Commands claimed beyond the hands that are free, if as many ended while the last claim was under way: short ones come in bulk. */
 export const commandsAheadMax = 512

@@ -190,20 +190,35 @@ it("one database that is cut off takes its organisation with it and no other, an
   }
 })
 
-it("a server starts without one of its databases, and goes on with what is there once it comes", {
+it("a server lays to rest what it can while a database is away, starts without it, and goes on with its sessions once it comes", {
   timeout: 240_000
 }, async () => {
+  await near.turn([{ write: "late.txt", text: "late" }])
+  await Effect.runPromise(relay.turn("gone"))
+  await far.until("its database is away", far.isAway)
+  const beganAtMs = Date.now()
+  await server.stop()
+  assert.isBelow(Date.now() - beganAtMs, 20_000)
+  assert.notMatch(server.log(), /sessions were not paused|not everything came to rest/)
+
+  server = await startServer(join(scratch, "data"), env)
+  near.look()
+  await near.turn([{ run: "cat late.txt" }])
+  assert.isTrue(await far.isAway())
+  await Effect.runPromise(relay.turn("through"))
+  await far.until("its session can be seen", async () => !(await far.isAway()))
+  far.look()
+  await far.turn([{ run: "cat done.txt" }])
+  assert.match(said(far.watcher!), /meanwhile/)
+})
+
+it("what was paused at the end of a server is resumed though its database comes late", { timeout: 240_000 }, async () => {
   await server.stop()
   await Effect.runPromise(relay.turn("gone"))
   server = await startServer(join(scratch, "data"), env)
-  near.look()
-  await near.turn([{ run: "cat kept.txt" }])
-  assert.isTrue(await far.isAway())
   await Effect.runPromise(relay.turn("through"))
   await far.until("its session was resumed", async () => {
     const { status, body } = await far.ask("GET", `/v1/sessions/${far.sessionId}`)
     return status === 200 && body.status === "running"
   })
-  far.look()
-  await far.turn([{ run: "cat done.txt" }])
 })

@@ -90,13 +90,15 @@ export class Servers {
   /** A configuration whose agent follows scripts, on a repository of its own. */
   async configuration(): Promise<string> {
     const [sample, repository] = [join(this.scratch, "sample"), join(this.scratch, "sample.git")]
-    cpSync(join(import.meta.dirname, "../../cli/sample"), sample, { recursive: true })
-    const git = (...args: ReadonlyArray<string>) =>
-      execFileSync("git", ["-c", "user.name=test", "-c", "user.email=test@localhost", ...args], { cwd: sample })
-    git("init", "-q", "-b", "main")
-    git("add", "-A")
-    git("commit", "-q", "-m", "sample")
-    git("clone", "-q", "--bare", ".", repository)
+    if (!existsSync(repository)) {
+      cpSync(join(import.meta.dirname, "../../cli/sample"), sample, { recursive: true })
+      const git = (...args: ReadonlyArray<string>) =>
+        execFileSync("git", ["-c", "user.name=test", "-c", "user.email=test@localhost", ...args], { cwd: sample })
+      git("init", "-q", "-b", "main")
+      git("add", "-A")
+      git("commit", "-q", "-m", "sample")
+      git("clone", "-q", "--bare", ".", repository)
+    }
     const { id: repositoryId } = await this.call("POST", "/v1/repositories", { name: "sample", location: repository })
     const made = await this.call("POST", "/v1/configurations", {
       name: "sample",

@@ -146,7 +146,7 @@ export const celledNotices = (cells: Cells["Service"]): Notices["Service"] => {
     // As many of each cell, so that a busy one takes nothing from the others.
     claim: (limit, forMs) =>
       Effect.map(
-        some((notices) => notices.claim(Math.ceil(limit / cells.all.length), forMs)),
+        some((notices) => notices.claim(Math.max(1, Math.floor(limit / cells.all.length)), forMs)),
         (claimed) => claimed.flat()
       ),
     shown: by("shown"),
