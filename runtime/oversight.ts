@@ -2,7 +2,8 @@
  * Port: what looking after the journal's actors reads of it, apart from the journal itself, which hosts them. Two adapters,
  * adapters/postgres/oversight.ts and adapters/memory/oversight.ts, pass the one suite test/contract/oversight.ts.
  *
- *   W1  Reading wakes nobody and changes nothing. Every answer is bounded by its `limit`.
+ *   W1  Reading wakes nobody and changes nothing. Every answer is bounded by its `limit`; where there is more of several
+ *       organisations, they take turns: what one has piled up hides nothing of another.
  *   W2  What is due or late is judged by the journal's own clock.
  *   W3  A note of a fix is written once under its id, and never changed.
  *   W4  A pause holds from its commit until its end, for every server. There is one of a kind and organisation: the last word.

@@ -53,8 +53,11 @@ export class Grants extends Context.Service<
       org: string,
       query: { readonly limit: number; readonly before?: string | undefined; readonly ended: boolean }
     ) => Result<ReadonlyArray<LentGrant>>
-    /** `conflict`: its id is taken. */
-    readonly lend: (grant: NewGrant) => Result<LentGrant>
+    /**
+     * What is narrowed from another ends with that one at the latest. The request that it answers is granted with it, or not at all.
+     * Null: that request is not open any more, or the one that it is narrowed from has ended. `conflict`: its id is taken.
+     */
+    readonly lend: (grant: NewGrant) => Result<LentGrant | null>
     /** Ends it and all that were narrowed from it, and answers with those that it ended. */
     readonly revoke: (org: string, id: string, by: string) => Result<ReadonlyArray<string>>
     /** Ends those of one session. */
@@ -71,11 +74,11 @@ export class Grants extends Context.Service<
       org: string,
       query: { readonly limit: number; readonly sessionId?: string | undefined; readonly open: boolean }
     ) => Result<ReadonlyArray<GrantRequest>>
-    /** Null: it is not open any more. */
+    /** Without a grant. Null: it is not open any more. */
     readonly answer: (
       org: string,
       id: string,
-      answer: { readonly status: "granted" | "denied"; readonly by: string; readonly answer: string | null }
+      answer: { readonly status: "denied"; readonly by: string; readonly answer: string }
     ) => Result<GrantRequest | null>
   }
 >()("proliferate/actors/ports/Grants") {}

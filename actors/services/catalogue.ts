@@ -53,8 +53,7 @@ export class Catalogue extends Context.Service<
         live: ReadonlyArray<Grant>,
         nowMs: number
       ): ListedAction => {
-        const known = action.drifted ? all.filter(({ mode }) => mode !== "allow") : all
-        const decided = decide({ risk: action.risk, rules: matchingRules(known, call), grants: [], nowMs })
+        const decided = decide({ risk: action.risk, rules: matchingRules(all, call), grants: [], nowMs })
         const ofAction = (rule: Rule) =>
           rule.integration === call.integration && (rule.action === action.name || rule.action === "*") && rule.pins.length > 0
         const covering = live.filter((grant) => covers({ ...grant, constraints: [] }, call))
@@ -99,7 +98,7 @@ export class Catalogue extends Context.Service<
             params: {}
           }
           const actions = provider.actions.map((action) =>
-            listed(action, { ...call, action: action.name, risk: action.risk }, book.rules, lent, nowMs)
+            listed(action, { ...call, action: action.name, risk: action.risk, drifted: action.drifted }, book.rules, lent, nowMs)
           )
           return { integration, displayName, usable: trouble === null, trouble, actions }
         })

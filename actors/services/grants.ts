@@ -140,15 +140,15 @@ export class GrantsOf extends Context.Service<
           if (!isNarrower({ ...child, expiresAtMs: parent.expiresAtMs }, parent))
             return yield* fail("invalid", `draft: it must be narrower than ${parent.id}, which it is lent from`)
         }
-        if (requestId !== null) {
-          const request = yield* grants.answer(org, requestId, { status: "granted", by, answer: null })
-          if (request === null)
-            return yield* fail(
-              "refused",
-              `request ${requestId} is not open any more; \`proliferate grants list --requests\` shows those that are`
-            )
-        }
-        return yield* grants.lend({ org, id, draft, createdBy: by, requestId, parentId })
+        const lent = yield* grants.lend({ org, id, draft, createdBy: by, requestId, parentId })
+        if (lent !== null) return lent
+        const request = requestId === null ? null : yield* grants.request(org, requestId)
+        if (requestId === null || request?.status === "open")
+          return yield* fail("refused", `grant ${parentId} has ended, and nothing is lent from it any more`)
+        return yield* fail(
+          "refused",
+          `request ${requestId} is not open any more; \`proliferate grants list --requests\` shows those that are`
+        )
       })
 
       return GrantsOf.of({

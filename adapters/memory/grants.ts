@@ -52,8 +52,14 @@ export const memoryGrants = ({ budgets }: JournalState): Grants["Service"] => {
       if (budgets.has(`${org}/${id}`))
         return yield* new DirectoryError({ reason: "conflict", message: "its id is taken already" })
       const nowMs = yield* now
+      const parent = parentId === null ? null : grantsOf(org).find((one) => one.id === parentId && isLive(one, nowMs))
+      const request = requestId === null ? null : requests.get(`${org}/${requestId}`)
+      if (parent === undefined || request === undefined) return null
+      if (request !== null && shown(request, nowMs).status !== "open") return null
+      if (request !== null) requests.set(`${org}/${request.id}`, { ...request, status: "granted", by: createdBy, answer: null })
+      const expiresAtMs = Math.min(nowMs + lastsMs, parent?.expiresAtMs ?? Number.POSITIVE_INFINITY)
       const budget: BudgetRow = {
-        ...{ id, usesMax, org, used: 0, expiresAtMs: nowMs + lastsMs, revokedAtMs: null, revision: 1, createdAtMs: nowMs },
+        ...{ id, usesMax, org, used: 0, expiresAtMs, revokedAtMs: null, revision: 1, createdAtMs: nowMs },
         about: structuredClone({ ...about, createdBy, requestId, parentId })
       }
       budgets.set(`${org}/${id}`, budget)

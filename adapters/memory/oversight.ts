@@ -4,9 +4,20 @@ import type { Address } from "../../runtime/address.ts"
 import { JournalError, type JournalRow } from "../../runtime/journal.ts"
 import { type FixNote, type ListedCommand, Oversight, type WaitingCommand } from "../../runtime/oversight.ts"
 import type { Pause } from "../../runtime/pauses.ts"
+import { inTurns } from "./journal.ts"
 import type { CommandRow, JournalState } from "./journal-state.ts"
 
 export type Notes = Array<FixNote & { readonly atMs: number }>
+
+/** The first of them all, where organisations take turns; in their order. */
+const first = <A extends { readonly address: Address }>(
+  rows: ReadonlyArray<A>,
+  limit: number,
+  inOrder: (left: A, right: A) => number
+): ReadonlyArray<A> =>
+  inTurns(rows.toSorted(inOrder), ({ address }) => address.org)
+    .slice(0, limit)
+    .sort(inOrder)
 
 /** Asked before each call whether it is answered at all. */
 export type IsOut = Effect.Effect<boolean>
@@ -36,6 +47,8 @@ export const memoryOversight = (
     forMs
   })
 
+  const longestWait = (left: CommandRow, right: CommandRow) =>
+    waitsSince(left) - waitsSince(right) || (left.key < right.key ? -1 : 1)
   const newestDeath = (left: CommandRow, right: CommandRow) => right.deadAtMs - left.deadAtMs || (left.key < right.key ? -1 : 1)
   const placeOf = ({ key }: CommandRow) => key.split(":").slice(-2).map(Number) as [rev: number, index: number]
   const soonestDue = (left: CommandRow, right: CommandRow) => {
@@ -69,31 +82,24 @@ export const memoryOversight = (
       ),
     quarantined: (org, limit) =>
       call(() =>
-        [...actors.values()]
-          .sort(byId)
-          .flatMap(({ address, stored: { rev }, quarantine }) =>
-            quarantine === null || (org !== null && address.org !== org)
-              ? []
-              : [{ address, rev, quarantine: JSON.parse(quarantine) }]
-          )
-          .slice(0, limit)
-      ),
+        [...actors.values()].flatMap(({ address, stored: { rev }, quarantine }) =>
+          quarantine === null || (org !== null && address.org !== org)
+            ? []
+            : [{ address, rev, quarantine: JSON.parse(quarantine) }]
+        )
+      ).pipe(Effect.map((rows) => first(rows, limit, byId))),
     stuck: (lateMs, limit) =>
-      call((nowMs) =>
-        [...commands.values()]
-          .filter((row) => !row.dead && waitsSince(row) <= nowMs - lateMs && !isQuarantined(row.address))
-          .sort((left, right) => waitsSince(left) - waitsSince(right) || (left.key < right.key ? -1 : 1))
-          .slice(0, limit)
-          .map((row) => waiting(row, nowMs - waitsSince(row)))
-      ),
+      call((nowMs) => {
+        const late = [...commands.values()].filter(
+          (row) => !row.dead && waitsSince(row) <= nowMs - lateMs && !isQuarantined(row.address)
+        )
+        return first(late, limit, longestWait).map((row) => waiting(row, nowMs - waitsSince(row)))
+      }),
     dead: (limit) =>
-      call((nowMs) =>
-        [...commands.values()]
-          .filter(({ dead }) => dead)
-          .sort(newestDeath)
-          .slice(0, limit)
-          .map((row) => waiting(row, nowMs - row.deadAtMs))
-      ),
+      call((nowMs) => {
+        const dead = [...commands.values()].filter((row) => row.dead)
+        return first(dead, limit, newestDeath).map((row) => waiting(row, nowMs - row.deadAtMs))
+      }),
     commandsOf: ({ org, kind, id }) =>
       call(() =>
         [...commands.values()]

@@ -2,7 +2,7 @@
 import { Effect, Layer } from "effect"
 import { type GrantRequest, Grants, type LentGrant } from "../../actors/ports/grants.ts"
 import { Postgres } from "./pool.ts"
-import { add, call, find, list } from "./records.ts"
+import { call, find, list } from "./records.ts"
 
 const candidatesMax = 10_000
 
@@ -37,14 +37,28 @@ export const postgresGrants = ({ sql }: Postgres["Service"]): Grants["Service"] 
         order by id desc limit ${limit}`
       ),
     lend: ({ org, id, draft: { usesMax, lastsMs, ...about }, createdBy, requestId, parentId }) =>
-      add(
-        () => sql<Array<LentGrant>>`
-        insert into budgets (org, id, uses_max, expires_at, about, created_at)
-        select ${org}, ${id}, ${usesMax}::int8, at + ${lastsMs}::int8,
-          ${JSON.stringify({ ...about, createdBy, requestId, parentId })}::text::jsonb, at
-        from proliferate.now_ms() as at
-        returning ${grant}`
-      ),
+      call(false, async () => {
+        const [lent] = await sql<Array<LentGrant>>`
+          with clock as materialized (select proliferate.now_ms() as at),
+          parent as materialized (
+            select p.expires_at from budgets p, clock
+            where p.org = ${org} and p.id = ${parentId} and p.revoked_at is null and p.expires_at > clock.at
+          ),
+          answered as (
+            update grant_requests set status = 'granted', by = ${createdBy}, answer = null
+            where org = ${org} and id = ${requestId} and status = 'open' and expires_at > (select at from clock)
+              and (${parentId}::text is null or exists (select from parent))
+            returning id
+          )
+          insert into budgets (org, id, uses_max, expires_at, about, created_at)
+          select ${org}, ${id}, ${usesMax}::int8, least(at + ${lastsMs}::int8, (select expires_at from parent)),
+            ${JSON.stringify({ ...about, createdBy, requestId, parentId })}::text::jsonb, at
+          from clock
+          where (${parentId}::text is null or exists (select from parent))
+            and (${requestId}::text is null or exists (select from answered))
+          returning ${grant}`
+        return lent ?? null
+      }),
     revoke: (org, id, by) =>
       call(true, async () => {
         const rows = await sql<

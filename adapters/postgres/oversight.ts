@@ -41,8 +41,10 @@ export const postgresOversight = ({ sql }: Postgres["Service"]): Oversight["Serv
     Effect.map(
       call(
         () => sql<Array<Placed<Isolated>>>`
-        select org, kind, id, home, rev::float8, quarantine from actors
-        where quarantine is not null and (${org}::text is null or org = ${org}) order by id limit ${limit}`
+        select org, kind, id, home, rev::float8, quarantine from (
+          select *, row_number() over (partition by org order by id) as turn from actors
+          where quarantine is not null and (${org}::text is null or org = ${org}) order by turn, id limit ${limit}
+        ) first order by id`
       ),
       placed
     ),
@@ -52,12 +54,14 @@ export const postgresOversight = ({ sql }: Postgres["Service"]): Oversight["Serv
       call(
         () => sql<Array<Placed<WaitingCommand>>>`
         with clock as materialized (select proliferate.now_ms() as at)
-        select c.org, c.kind, c.id, a.home, c.key, c.name, c.attempt, c.error,
-          (clock.at - greatest(c.due, c.claimed_until))::float8 as "forMs"
-        from clock, commands c join actors a on a.id = c.id and a.kind = c.kind
-        where c.dead_at is null and c.due <= clock.at - ${lateMs}::int8 and c.claimed_until <= clock.at - ${lateMs}::int8
-          and a.quarantine is null
-        order by greatest(c.due, c.claimed_until), c.key limit ${limit}`
+        select org, kind, id, home, key, name, attempt, error, (at - since)::float8 as "forMs" from (
+          select c.org, c.kind, c.id, a.home, c.key, c.name, c.attempt, c.error, clock.at, greatest(c.due, c.claimed_until) as since,
+            row_number() over (partition by c.org order by greatest(c.due, c.claimed_until), c.key) as turn
+          from clock, commands c join actors a on a.id = c.id and a.kind = c.kind
+          where c.dead_at is null and c.due <= clock.at - ${lateMs}::int8 and c.claimed_until <= clock.at - ${lateMs}::int8
+            and a.quarantine is null
+          order by turn, since, c.key limit ${limit}
+        ) first order by since, key`
       ),
       placed
     ),
@@ -67,8 +71,11 @@ export const postgresOversight = ({ sql }: Postgres["Service"]): Oversight["Serv
       call(
         () => sql<Array<Placed<WaitingCommand>>>`
         select c.org, c.kind, c.id, a.home, c.key, c.name, c.attempt, c.error, (proliferate.now_ms() - c.dead_at)::float8 as "forMs"
-        from commands c join actors a on a.id = c.id and a.kind = c.kind
-        where c.dead_at is not null order by c.dead_at desc, c.key limit ${limit}`
+        from (
+          select *, row_number() over (partition by org order by dead_at desc, key) as turn from commands
+          where dead_at is not null order by turn, dead_at desc, key limit ${limit}
+        ) c join actors a on a.id = c.id and a.kind = c.kind
+        order by c.dead_at desc, c.key`
       ),
       placed
     ),

@@ -8,6 +8,7 @@ import { Grants, type NewGrant } from "../../actors/ports/grants.ts"
 import type { Notices } from "../../actors/ports/notices.ts"
 import { type NewRule, Rules } from "../../actors/ports/rules.ts"
 import { RecordsWorld } from "../support/records-world.ts"
+import { answered, grant, narrowed } from "./grants.ts"
 import { claims, people, refreshes } from "./notices.ts"
 
 type Records = Notices | Directory | Rules | ConnectionRecords | Grants | Calls | RecordsWorld
@@ -21,15 +22,6 @@ const connection = (org: string, id: string, integration = "github") => ({
   ...{ org, id, integration, kind: "token" as const, account: "ada", scopes: ["repo"], settings: { team: `T-${org}` } },
   ...{ expiresAtMs: null, createdBy: "usr_1", checkedAtMs: 5, sealed: new Uint8Array([1, 2, 3]) }
 })
-const grant = (org: string, id: string, more: Partial<NewGrant["draft"]> = {}, parentId: string | null = null): NewGrant => ({
-  ...{ org, id, createdBy: "usr_1", requestId: null, parentId },
-  draft: {
-    ...{ scope: { type: "session", id: "ses_1" }, integration: "github", action: "comment" },
-    ...{ constraints: [{ path: "repo", op: "equals", value: "api" }], usesMax: 2, lastsMs: 60_000 },
-    ...more
-  }
-})
-
 export const exerciseActionRecords = (name: string, world: Layer.Layer<Records, unknown>) =>
   layer(world)(`the records of actions in ${name}`, (it) => {
     let organisations = 0
@@ -153,7 +145,7 @@ export const exerciseActionRecords = (name: string, world: Layer.Layer<Records, 
         const grants = yield* Grants
         const { passTime } = yield* RecordsWorld
         const org = yield* organisation
-        const lent = yield* grants.lend(grant(org, "grt_1"))
+        const lent = (yield* grants.lend(grant(org, "grt_1")))!
         assert.deepInclude(lent, {
           used: 0,
           usesMax: 2,
@@ -186,6 +178,11 @@ export const exerciseActionRecords = (name: string, world: Layer.Layer<Records, 
         )
       })
     )
+
+    it.effect("grants: what is narrowed from one ends with it at the latest, and is not lent from one that has ended", () =>
+      Effect.flatMap(organisation, narrowed)
+    )
+    it.effect("grants: a request is granted exactly where a grant is lent for it", () => Effect.flatMap(organisation, answered))
 
     it.effect("requests for grants: five of a session are open at once, each is answered once, and expires", () =>
       Effect.gen(function* () {

@@ -7,6 +7,7 @@
  *   X6  What is claimed of all cells together is no more than was asked for, as much of each as there is room for all.
  */
 import { Context, Effect, Layer } from "effect"
+import type { Address } from "../../../runtime/address.ts"
 import { FeedError, FeedStore } from "../../../runtime/feed.ts"
 import {
   type ClaimedCommand,
@@ -28,7 +29,7 @@ import { spread } from "./spread.ts"
 const unavailable = (message: string) => new JournalError({ reason: "unavailable", message })
 
 /** Round by round: the first of each organisation, then the second of each, and so on. */
-const inTurns = <A extends { readonly address: { readonly org: string } }>(rows: ReadonlyArray<A>): ReadonlyArray<A> => {
+const inTurns = <A extends { readonly address: Address }>(rows: ReadonlyArray<A>): ReadonlyArray<A> => {
   const seen = new Map<string, number>()
   const numbered = rows.map((row) => {
     const { org } = row.address
@@ -137,22 +138,27 @@ export const celledFeed = (cells: Cells["Service"]): FeedStore["Service"] => {
   return { head: by("head"), append: by("append"), read: by("read"), trim: by("trim") }
 }
 
-const byId = (left: { readonly address: { readonly id: string } }, right: typeof left) =>
+const byId = (left: { readonly address: Address }, right: { readonly address: Address }) =>
   left.address.id < right.address.id ? -1 : 1
 
 export const celledOversight = (cells: Cells["Service"]): Oversight["Service"] => {
   const oversights = spread(cells, postgresOversight, unavailable)
   const { by, every } = oversights
   const home = oversights.in(cells.home)
-  /** The first so many of what all cells answer. */
-  const firstOf = <A>(
+  /** The first so many of what all cells answer, where organisations take turns. */
+  const firstOf = <A extends { readonly address: Address }>(
     limit: number,
     ask: (oversight: Oversight["Service"]) => Effect.Effect<ReadonlyArray<A>, JournalError>,
     inOrder: (left: A, right: A) => number
-  ) => Effect.map(every(ask), (found) => found.flat().sort(inOrder).slice(0, limit))
+  ) => Effect.map(every(ask), (found) => inTurns(found.flat().sort(inOrder)).slice(0, limit).toSorted(inOrder))
 
   return {
-    standing: (after, limit) => firstOf(limit, (oversight) => oversight.standing(after, limit), byId),
+    // A page by id, whoever they are of.
+    standing: (after, limit) =>
+      Effect.map(
+        every((oversight) => oversight.standing(after, limit)),
+        (found) => found.flat().sort(byId).slice(0, limit)
+      ),
     quarantined: (org, limit) =>
       org === null
         ? firstOf(limit, (oversight) => oversight.quarantined(org, limit), byId)
