@@ -98,6 +98,8 @@ export class Clicks extends Context.Service<
             `you are not linked to a user of this organisation: ${howToLink}; then click again`
           )
         const pass = yield* access.asUser(org, userId, "approvals.decide")
+        // Whoever showed it died before it could note where: it is kept true all the same, and at once.
+        if (notice.ts === null) yield* notices.shown(notice, ts)
         const key = `chat:${id}`
         if (decision === "deny") yield* approvals.deny(pass, approvalId, "denied in Slack", key)
         else yield* approvals.approve(pass, approvalId, { as: "once" }, key)

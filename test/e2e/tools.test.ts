@@ -14,7 +14,7 @@ const { json, pending, fake } = scene
 
 /** A turn of the scripted agent that does exactly this, and what it showed. */
 const turn = (...steps: ReadonlyArray<unknown>) =>
-  start(["sessions", "prompt", scene.session.id, `run: ${JSON.stringify(steps)}`, "--wait", "--json"], scene.env, "", 90_000)
+  start(["sessions", "prompt", scene.session.id, `run: ${JSON.stringify(steps)}`, "--wait", "--json"], scene.env, "", 180_000)
 const outcome = async ({ ended }: ReturnType<typeof turn>) => {
   const { code, stdout, stderr } = await ended
   assert.strictEqual(code, 0, stdout + stderr)
@@ -65,6 +65,23 @@ it("a write that is denied is an error of the tool, with the reason", full, asyn
   const call = await pending()
   assert.strictEqual((await run(["approvals", "deny", call.id, "--reason", "not on a Friday"], scene.env)).code, 0)
   assert.match(await outcome(waiting), /is denied: not on a Friday[\s\S]*Do not ask for the same again/)
+  assert.strictEqual(fake.effects(), 1)
+})
+
+it("a write that nobody decides within 100 s is told to wait on, and its outcome comes as a prompt", {
+  timeout: 240_000
+}, async () => {
+  const waiting = turn({ call: "sentry_update_issue", args: resolve })
+  const beganAtMs = Date.now()
+  const call = await pending()
+  assert.match(await outcome(waiting), /is not over yet: it waits for a person\. Its outcome will come to you as a prompt/)
+  assert.isAtLeast(Date.now() - beganAtMs, 95_000)
+  assert.strictEqual((await run(["approvals", "deny", call.id, "--reason", "leave it"], scene.env)).code, 0)
+  const endsAtMs = Date.now() + 60_000
+  for (let log = ""; !log.includes(`(${call.id}) was denied by a person: leave it`); ) {
+    assert.isBelow(Date.now(), endsAtMs, log.slice(-2_000))
+    log = (await run(["sessions", "logs", scene.session.id], scene.env)).stdout
+  }
   assert.strictEqual(fake.effects(), 1)
 })
 

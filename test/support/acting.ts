@@ -1,6 +1,7 @@
 /** A session whose agent acts on a service, on a gateway, and the people who decide about it. */
 import { Effect } from "effect"
-import { type GatewayTest, type Started, startGateway } from "./gateway.ts"
+import { type Started, startGateway } from "./gateway.ts"
+import type { GatewayTest } from "./gateway-layers.ts"
 import { notebook } from "./notebook.ts"
 
 /** A session whose agent may ask, on a gateway where the notebook is connected. */
