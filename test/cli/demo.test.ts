@@ -61,6 +61,17 @@ it("does the whole main job, says so in one object, and leaves nothing", { timeo
   expect(left()).toEqual([])
 })
 
+it("shows actions: what runs, what waits for a person, and what is not made twice", { timeout: 240_000 }, async () => {
+  const { code, last, stdout, stderr } = await demo("--scenario", "approval")
+  expect([code, last.ok], stderr.slice(-3000)).toEqual([0, true])
+  expect(stdout.trim().split("\n")).toHaveLength(1)
+  expect(Object.keys(last)).toEqual("ok providerEffects duplicates decisionToExecutionMsP50 decisionToExecutionMsP99".split(" "))
+  expect(last.duplicates).toBe(0)
+  expect(last.providerEffects).toBeGreaterThan(20)
+  expect(last.decisionToExecutionMsP99).toBeGreaterThan(0)
+  expect(left()).toEqual([])
+})
+
 it("says what did not happen where the agent finds nothing to mend", { timeout: 240_000 }, async () => {
   const repository = repositoryOf("sound", (directory) => {
     const file = join(directory, "lib/pager.js")
