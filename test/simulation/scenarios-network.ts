@@ -34,6 +34,9 @@ const latencyMs = (story: Story, node: Node, title: string): number => {
   return story.nowMs - storedAtMs
 }
 
+/** Three failures in a row are one in eight: so many times eight are a fault of ours. */
+const resumesMax = 8
+
 export const networkScenarios = {
   "Redis flushed in the middle": () => {
     const { story, other } = onTwo()
@@ -172,6 +175,13 @@ export const networkScenarios = {
     story.weather.turn("provider.fails", 0.5)
     for (const promptId of ["p1", "p2", "p3"]) {
       story.prompt(promptId)
+      // It may fail three times in a row, which ends it until somebody resumes it.
+      const isOver = () => story.ending(promptId) !== undefined || story.status() === "failed"
+      story.until(isOver, `${promptId} ends`, 90 * minuteMs)
+      for (let again = 0; again < resumesMax && story.status() === "failed"; again++) {
+        story.ask({ type: "resume" })
+        story.until(isOver, `${promptId} ends`, 90 * minuteMs)
+      }
       story.ends(promptId)
       story.ask({ type: "pause", why: "manual" })
       story.until(() => story.status() === "paused", "it pauses", 30 * minuteMs)
