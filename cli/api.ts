@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { Effect, Schema } from "effect"
 import { Problem } from "../adapters/gateway/protocol.ts"
 import { Failed, fromProblem, usage } from "./failure.ts"
+import { cleaned } from "./output.ts"
 
 const requestTimeoutMs = 30_000
 const answerBytesMax = 64 * 1024 * 1024
@@ -135,10 +136,14 @@ export const refusal = (connection: Connection, { status, headers, text }: Answe
       todo: "Look at PROLIFERATE_URL, and at any proxy between here and there."
     })
   const retryAfterS = Number(headers["retry-after"])
-  return fromProblem(problem.value, Number.isFinite(retryAfterS) && headers["retry-after"] ? retryAfterS : null)
+  return fromProblem(
+    cleaned(problem.value) as typeof Problem.Type,
+    Number.isFinite(retryAfterS) && headers["retry-after"] ? retryAfterS : null
+  )
 }
 
 export interface Reply<A> {
+  /** To be shown: control characters are marks in it, whoever wrote them. */
   readonly value: A
   /** As it came. */
   readonly json: unknown
@@ -159,7 +164,7 @@ export const call = Effect.fnUntraced(function* <A>(
     try: () => (answered.text === "" ? null : (JSON.parse(answered.text) as unknown)),
     catch: () => refusal(connection, answered)
   })
-  const value = yield* Schema.decodeUnknownEffect(schema)(json).pipe(
+  const value = yield* Schema.decodeUnknownEffect(schema)(cleaned(json)).pipe(
     Effect.mapError(
       ({ message }) =>
         new Failed({

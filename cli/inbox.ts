@@ -7,7 +7,7 @@ import { InboxFrame } from "../adapters/gateway/inbox-protocol.ts"
 import type { Cursor } from "../adapters/gateway/protocol.ts"
 import type { Connection } from "./api.ts"
 import { rowText } from "./commands/approvals/shared.ts"
-import { Json, oneLine } from "./output.ts"
+import { clean, Json, oneLine } from "./output.ts"
 import { keepOpen } from "./reconnect.ts"
 
 const decodeFrame = Schema.decodeUnknownOption(Schema.fromJsonString(InboxFrame))
@@ -67,7 +67,7 @@ export const followInbox = Effect.fnUntraced(function* (connection: Connection, 
         cursor = cursor === null ? null : { epoch: cursor.epoch, seq: frame.seq }
       }
       if (json) process.stdout.write(`${text}\n`)
-      else if (frame !== null) for (const line of shown(frame)) process.stdout.write(`${line}\n`)
+      else if (frame !== null) for (const line of shown(frame)) process.stdout.write(`${clean(line)}\n`)
     },
     onLost: (why) => {
       isWelcome = false

@@ -23,6 +23,23 @@ export const answer = Effect.fnUntraced(function* (json: unknown, text: () => st
 /** A remark beside the answer; on stderr, so that it never mixes with output someone reads by program. */
 export const remark = (text: string) => Effect.sync(() => void process.stderr.write(`${text}\n`))
 
+/** Controls, which could move the cursor, hide what stands there, or turn it round; ends of lines and tabs stay. */
+const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g
+
+const without = (words: string, instead: string): string => words.replace(/\r\n?/g, "\n").replace(unprintable, instead)
+
+/** What programs put out is only ever text. */
+export const clean = (words: string): string => without(words, "")
+
+/** Each text within, names of fields included, with a mark where such a character stands: who decides sees that one does. */
+export const cleaned = (json: unknown): unknown => {
+  if (typeof json === "string") return without(json, "\ufffd")
+  if (typeof json !== "object" || json === null) return json
+  return Array.isArray(json)
+    ? json.map(cleaned)
+    : Object.fromEntries(Object.entries(json).map(([name, value]) => [without(name, "\ufffd"), cleaned(value)]))
+}
+
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan"
 export type Paint = (style: Style | ReadonlyArray<Style>, text: string) => string
 

@@ -4,7 +4,7 @@
  * nothing is ever drawn over, so the same words fit a pipe. What agents and people wrote is shown without its control characters.
  */
 import type { ServerFrame } from "../adapters/gateway/protocol.ts"
-import { oneLine, type Paint } from "./output.ts"
+import { clean, oneLine, type Paint } from "./output.ts"
 import { list, text } from "./view.ts"
 
 const outputLinesMax = 8
@@ -21,8 +21,6 @@ export interface Transcript {
   readonly close: () => string
 }
 
-/** Escape sequences could move the cursor or worse: what others wrote is only ever text. */
-const clean = (words: string): string => words.replace(/\r\n?/g, "\n").replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "")
 const lineOf = (words: string, charactersMax = 200): string => oneLine(clean(words), charactersMax)
 
 const numbers = (body: Readonly<Record<string, unknown>>): string =>

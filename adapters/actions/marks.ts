@@ -1,4 +1,4 @@
-/** What an effect carries of the key of its call, so that it can be found. The key itself is not shown to anybody. */
+/** What an effect carries of its call, so that it can be found: nothing that says which call of ours it was. */
 import { createHash } from "node:crypto"
 
 const digest = (key: string) => createHash("sha256").update(key).digest("hex")

@@ -19,6 +19,8 @@ export interface Kind<Client> extends Service {
   /** Its client library, speaking through this `fetch` with this token. */
   readonly client: (token: string, fetch: typeof globalThis.fetch) => Promise<Client>
   readonly tokenOf: (secret: Secret) => Effect.Effect<string, ActionError>
+  /** Forgets a token that was made for it and is kept; true: `tokenOf` makes another now. */
+  readonly forget?: (secret: Secret) => boolean
   /** Requests that may have an effect; all but GET, unless the service reads by other means. */
   readonly counts?: (method: string, body: string) => boolean
   readonly whoAmI: (client: Client) => Promise<Account>
@@ -44,9 +46,9 @@ export const makeProvider = <Client>(kind: Kind<Client>): Provider => {
   const specs = new Map(kind.specs.map((spec) => [spec.name, spec]))
 
   /** Runs with a client for this credential. `spec: null` is a read of no action. */
-  const using = <A>(credential: Credential, spec: Spec<Client> | null, isRead: boolean, run: (client: Client) => Promise<A>) =>
-    Effect.gen(function* () {
-      const secret = Redacted.value(credential)
+  const using = <A>(credential: Credential, spec: Spec<Client> | null, isRead: boolean, run: (client: Client) => Promise<A>) => {
+    const secret = Redacted.value(credential)
+    const once = Effect.gen(function* () {
       const token = yield* kind.tokenOf(secret)
       const secrets = [...secretsOf(secret), token]
       const options = {
@@ -61,6 +63,10 @@ export const makeProvider = <Client>(kind: Kind<Client>): Provider => {
       const answer = yield* call(options, async (fetch) => run(await kind.client(token, fetch)))
       return { answer, secrets }
     })
+    // A token of our making may be withdrawn before its time: what it is made of is good until a new one is refused.
+    const isStale = ({ reason, sent }: ActionError) => reason === "needs-reauth" && !sent && kind.forget?.(secret) === true
+    return Effect.catchIf(once, isStale, () => once)
+  }
 
   const specOf = (name: string) => {
     const spec = specs.get(name)

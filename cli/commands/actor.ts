@@ -21,8 +21,8 @@ const show = Command.make(
   "show",
   { kind, id },
   Effect.fn("cli.actor.show")(function* ({ kind, id }) {
-    const { json } = yield* ask("GET", pathOf(kind, id), Schema.Record(Schema.String, Schema.Unknown))
-    yield* answer(json, () => JSON.stringify(json, null, 2))
+    const { json, value } = yield* ask("GET", pathOf(kind, id), Schema.Record(Schema.String, Schema.Unknown))
+    yield* answer(json, () => JSON.stringify(value, null, 2))
   })
 ).pipe(
   Command.withDescription(

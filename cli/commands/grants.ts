@@ -128,8 +128,10 @@ const create = Command.make(
   },
   Effect.fn("cli.grants.create")(function* ({ request, parent, ...given }) {
     const asked = Option.isSome(request)
-      ? (yield* ask("GET", "/v1/grant-requests", Schema.Struct({ requests: Schema.Array(Request) }))).value.requests.find(
-          ({ id }) => id === request.value
+      ? yield* ask("GET", "/v1/grant-requests", Schema.Struct({ requests: Schema.Array(Request) })).pipe(
+          // As it was asked, to the letter: what is shown of it may lack some.
+          Effect.map(({ json }) => (json as { readonly requests: ReadonlyArray<typeof Request.Type> }).requests),
+          Effect.map((requests) => requests.find(({ id }) => id === request.value))
         )
       : undefined
     if (Option.isSome(request) && asked === undefined)

@@ -105,10 +105,10 @@ describe("what a command answers", () => {
     expect(stdout).toMatch(/^SESSION +CHANGED +STATUS +TITLE\nses_1 .* running +Mend the pager\n$/)
   })
 
-  it("shows a diff without the control characters that are in it", async () => {
+  it("shows a diff with marks for the control characters that are in it", async () => {
     const { stdout } = await run(["sessions", "diff", "ses_1"], env)
     expect(stdout).toContain("+1 -1  lib/a.js")
-    expect(stdout).toContain("+new [2J\n")
+    expect(stdout).toContain("+new \ufffd[2J\n")
     expect(stdout).not.toContain("\u001b")
   })
 

@@ -58,6 +58,7 @@ export const githubProvider = ({ apiUrl, url, client }: GithubOptions): Provider
     specs: [...githubReads, ...githubWrites, ...githubDangers],
     client: octokitAt(apiUrl),
     tokenOf: (secret) => (secret.kind === "app" ? tokens.of(secret) : Effect.succeed(plainToken(secret))),
+    forget: (secret) => secret.kind === "app" && tokens.forget(secret),
     whoAmI: (github) =>
       whoAmI(github).catch((cause) => {
         if ((cause as { readonly status?: unknown }).status !== 403) throw cause

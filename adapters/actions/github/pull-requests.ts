@@ -101,13 +101,20 @@ export const layer = ({ url, apiUrl }: Pick<GithubOptions, "url" | "apiUrl">): L
           return {
             open: ({ org, branch, base, title, body, draft, author }) =>
               credentials.usable(org, service.integration).pipe(
-                Effect.flatMap((credential) =>
-                  open(place, credential, {
+                Effect.flatMap((credential) => {
+                  const secret = Redacted.value(credential)
+                  const opened = open(place, credential, {
                     ...{ branch, base, title, draft },
                     // It is opened by the account that is connected: for whom, only its text can say.
                     body: `${body}${body === "" ? "" : "\n\n"}Opened for ${author.name} by proliferate.`
-                  }).pipe(Effect.tapError((error) => noted(org, credential, error)))
-                ),
+                  })
+                  // As in ../provider.ts.
+                  const isStale = ({ reason, sent }: ActionError) =>
+                    reason === "needs-reauth" && !sent && secret.kind === "app" && tokens.forget(secret)
+                  return Effect.catchIf(opened, isStale, () => opened).pipe(
+                    Effect.tapError((error) => noted(org, credential, error))
+                  )
+                }),
                 Effect.catchTags({
                   ActionError: (error) => Effect.fail(asPullRequestError(error)),
                   NoCredential: ({ reason, message }) =>

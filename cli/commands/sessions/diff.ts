@@ -2,11 +2,8 @@ import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Diff } from "../../../actors/ports/daemon.ts"
 import { ask } from "../../api.ts"
-import { answer, type Paint, painted } from "../../output.ts"
+import { answer, clean, type Paint, painted } from "../../output.ts"
 import { pathOf, sessionId } from "./session.ts"
-
-/** Names of files and their lines come from the repository: shown without control characters. */
-const clean = (line: string): string => line.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "")
 
 const coloured = (paint: Paint, line: string): string => {
   if (/^(diff |index |\+\+\+ |--- |new file|deleted file|rename |similarity )/.test(line)) return paint("bold", line)

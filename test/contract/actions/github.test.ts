@@ -173,7 +173,7 @@ it.effect("an App's installation has a token for 50 minutes, and signs for anoth
       publicKeyEncoding: { type: "spki", format: "pem" },
       privateKeyEncoding: { type: "pkcs8", format: "pem" }
     })
-    const { provider, call, installationTokens } = yield* opened({ publicKey })
+    const { provider, call, installationTokens, troubles, effects } = yield* opened({ publicKey })
     const app = { kind: "app" as const, appId: "7", privateKey, installationId: "42" }
     const read = { ...call("get_issue", { issue_number: 7 }), credential: Redacted.make(app) }
     assert.equal((yield* provider.check(read.credential)).account, "acme")
@@ -182,6 +182,14 @@ it.effect("an App's installation has a token for 50 minutes, and signs for anoth
     yield* TestClock.adjust(limits.installationTokenMs)
     yield* provider.execute(read)
     assert.equal(installationTokens(), 2)
+    // Withdrawn before its time, as when the installation's permissions change: another is asked for, and the call is made with it.
+    const withdrawn = say({ status: 401, body: { message: "Bad credentials" } })
+    troubles.push(withdrawn)
+    yield* provider.execute(read)
+    assert.equal(installationTokens(), 3)
+    troubles.push(withdrawn)
+    yield* provider.execute({ ...call("comment", { issue_number: 7, body: "x" }), credential: read.credential })
+    assert.deepEqual([installationTokens(), effects()], [4, 1])
     const gone = yield* Effect.flip(provider.check(Redacted.make({ ...app, installationId: "43" }))).pipe(Effect.orDie)
     assert.deepEqual([gone.reason, gone.sent], ["needs-reauth", false])
     const broken = yield* Effect.flip(provider.check(Redacted.make({ ...app, privateKey: "none" }))).pipe(Effect.orDie)
