@@ -103,8 +103,9 @@ export class Cell<R> {
       Unavailable: () => {
         if (this.#looksAgain) return Effect.void
         this.#looksAgain = true
+        // Whoever waits for the mailbox may have looked, and been told to look again, before the offer returns.
         const again = Effect.sync(() => {
-          this.#looksAgain = this.#mailbox.offer(null)
+          if (!this.#mailbox.offer(null)) this.#looksAgain = false
         })
         return Effect.asVoid(Effect.forkChild(Effect.delay(again, commitRetryMs)))
       }

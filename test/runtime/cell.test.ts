@@ -228,18 +228,22 @@ describe("while the journal does not answer", () => {
     assert.deepStrictEqual(host.run(said), { rev: 2, duplicate: true })
   })
 
-  it("what was written unknown is told and stands beside it as soon as the journal answers, though nobody asks", () => {
-    const { place, host } = withLamp({ heat: () => Effect.never })
-    host.ask(lamp, "switchOn")
-    let isDown = true
-    place.disturb = (operation) => Effect.succeed(isDown ? (operation === "commit" ? "answerLost" : "unavailable") : null)
-    host.refusal(host.asking(lamp, { type: "warmed" }))
-    place.advance(10_000)
-    assert.notDeepInclude(place.feed(lamp).at(-1)!.body, { state: "lit" })
-    isDown = false
-    place.advance(2 * commitRetryMs)
-    assert.deepStrictEqual(place.feed(lamp).at(-1)!.body, { state: "lit" })
-  })
+  it.each([0, 5])(
+    "what was written unknown is told and stands beside it once it answers; it fails after %s ms",
+    (failsAfterMs) => {
+      const { place, host } = withLamp({ heat: () => Effect.never })
+      host.ask(lamp, "switchOn")
+      let isDown = true
+      const befalls = (operation: string) => (isDown ? (operation === "commit" ? "answerLost" : "unavailable") : null)
+      place.disturb = (operation) => Effect.map(Effect.sleep(failsAfterMs), () => befalls(operation))
+      host.refusal(host.asking(lamp, { type: "warmed" }))
+      place.advance(10_000)
+      assert.notDeepInclude(place.feed(lamp).at(-1)!.body, { state: "lit" })
+      isDown = false
+      place.advance(2 * commitRetryMs)
+      assert.deepStrictEqual(place.feed(lamp).at(-1)!.body, { state: "lit" })
+    }
+  )
 
   it("a full mailbox refuses at once", () => {
     const { place, host } = withLamp()
