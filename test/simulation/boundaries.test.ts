@@ -4,7 +4,7 @@ import { assert, describe, it } from "vitest"
 import { must } from "./laws.ts"
 import type { Edge } from "./node.ts"
 import { createEvent, Person } from "./people.ts"
-import { atRest, unrest } from "./rest.ts"
+import { atRest, isAllAtRest } from "./rest.ts"
 import { asDrawn, Simulation, sessionAddress } from "./simulation.ts"
 import { Weather } from "./weather.ts"
 
@@ -48,7 +48,7 @@ const live = (edge: Edge, at: number): number => {
   simulation.startNode()
   simulation.world.lane.fork(restarts)
   simulation.run(life, lifeMs)
-  for (let minutes = 0; minutes < 30 && unrest(simulation).length > 0; minutes++) simulation.pass(60_000)
+  for (let minutes = 0; minutes < 30 && !isAllAtRest(simulation); minutes++) simulation.pass(60_000)
   atRest(simulation)
   must(simulation.world.alive.length === 0, "a stopped session has a sandbox")
   must(at > times || simulation.counts.crashes === 1, "nobody was killed")

@@ -4,18 +4,31 @@
  */
 
 import { isDeepStrictEqual } from "node:util"
+import type { AnyStateMachine } from "xstate"
 import type { DaemonEvent } from "../../actors/ports/daemon.ts"
 import type { FeedState } from "../../adapters/memory/feed.ts"
 import type { ActorRow, JournalState } from "../../adapters/memory/journal-state.ts"
-import type { SessionEvent } from "../../machines/session/events.ts"
+import { approvalMachine } from "../../machines/approval.ts"
 import { sessionMachine } from "../../machines/session.ts"
 import { type Address, nameOf } from "../../runtime/address.ts"
 import type { FeedEvent } from "../../runtime/feed.ts"
 import { type JournalRow, type Step, stepsOf, type Transition } from "../../runtime/journal.ts"
 import type { Answer, Message } from "../../runtime/router.ts"
 import { restore, step } from "../../runtime/step.ts"
-import type { Played } from "../support/played.ts"
+import { keepsInvariants as keepsCallInvariants } from "../support/approval-invariants.ts"
+import type { Played as PlayedOf } from "../support/played.ts"
 import { keepsInvariants } from "../support/session-invariants.ts"
+import { CallLaws } from "./call-laws.ts"
+
+type Event = { readonly type: string }
+type Played = PlayedOf<any, Event>
+/** Each kind of actor, and what is held against each of its steps. */
+const kinds = {
+  session: { machine: sessionMachine, keeps: keepsInvariants },
+  approval: { machine: approvalMachine, keeps: keepsCallInvariants }
+} as unknown as Readonly<
+  Record<string, { readonly machine: AnyStateMachine; readonly keeps: (before: Played, event: Event, after: Played) => void }>
+>
 
 /** A promise was broken: which, and how. */
 export class Violation extends Error {}
@@ -49,12 +62,16 @@ export class Laws {
   /** Steps that needed no commit of their own. */
   folded = 0
 
+  /** Those of action calls. */
+  readonly calls: CallLaws
+
   /** The first promise that was broken. It may be noticed where the program under test would take it for a defect of its own. */
   broken: Violation | null = null
 
   constructor(journal: JournalState, feeds: FeedState) {
     this.#journal = journal
     this.#feeds = feeds
+    this.calls = new CallLaws(journal, (holds, law) => this.#must(holds, law))
   }
 
   #must(holds: boolean, law: string): void {
@@ -97,27 +114,29 @@ export class Laws {
       const firstRev = messages.get(messageId)
       this.#must(firstRev === undefined, `J3: ${name} took ${messageId} at ${firstRev} and again at ${rev}`)
       messages.set(messageId, rev)
-      if (transition.address.kind === "session") at = this.#step(name, at, one, rev === row.rev ? transition : null)
+      at = this.#step(name, at, one, rev === row.rev ? transition : null)
     }
     this.#played.set(name, { rev: row.rev, at })
+    this.calls.committed(transition)
     return true
   }
 
   #step(whose: string, before: Played | null, transition: Step, whole: Transition | null): Played {
     const { notices, taken, commands, timers, records } = transition
+    const { machine, keeps } = kinds[whose.slice(0, whose.indexOf("/"))]!
     // Of those before the last nothing but their journal is stored: what the machine makes of them is what the last began from.
     const snapshot =
       whole === null
-        ? step(sessionMachine, before!.snapshot, transition.event as SessionEvent).snapshot
-        : restore(sessionMachine, JSON.parse(JSON.stringify(whole.snapshot)))
+        ? step(machine, before!.snapshot, transition.event as Event).snapshot
+        : restore(machine, JSON.parse(JSON.stringify(whole.snapshot)))
     const { sandboxId } = snapshot.context
     for (const [name, other] of this.#played)
-      if (sandboxId !== null && name !== whose)
+      if (sandboxId != null && name !== whose)
         this.#must(other.at?.context.sandboxId !== sandboxId, `I5: ${whose} and ${name} both hold ${sandboxId}`)
     const armed = new Map(before?.armed)
     for (const [id, timer] of timers) {
       if (timer === null) armed.delete(id)
-      else armed.set(id, timer.event as SessionEvent)
+      else armed.set(id, timer.event as Event)
     }
     const last = {
       snapshot,
@@ -131,7 +150,7 @@ export class Laws {
     if (before === null) return after
     const event = taken.some((way) => way.includes("-record.rejected->")) ? { type: "record.rejected" } : transition.event
     try {
-      keepsInvariants(before, event as SessionEvent, after)
+      keeps(before, event as Event, after)
     } catch (failure) {
       this.#must(false, (failure as Error).message)
     }

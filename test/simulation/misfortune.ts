@@ -1,5 +1,6 @@
 /** What befalls a simulation beside single calls: sandboxes, daemons, stores and nodes go away, and mostly come back. */
 import { Effect } from "effect"
+import { drifts } from "./service.ts"
 import type { Simulation } from "./simulation.ts"
 import { unaskedMax } from "./world.ts"
 
@@ -14,7 +15,7 @@ const befalls = {
   "sandbox stops": (simulation: Simulation) => onOneSandbox(simulation, (id) => simulation.world.stop(id)),
   "sandbox vanishes": (simulation: Simulation) => onOneSandbox(simulation, (id) => simulation.world.destroy(id)),
   "sandbox appears": ({ world, journal, timeline }: Simulation) => {
-    const sessions = [...journal.actors.values()]
+    const sessions = [...journal.actors.values()].filter(({ address }) => address.kind === "session")
     if (sessions.length > 0 && world.unasked.size < unaskedMax) {
       const { org, id } = timeline.pick(sessions).address
       world.appear(org, id)
@@ -30,8 +31,19 @@ const befalls = {
         simulation.timeline.nowMs + simulation.weather.between(1_000, 90_000)
     }),
   outage: ({ weather, timeline }: Simulation) => {
-    const of = timeline.pick(["journal", "feed", "provider", "coordination"] as const)
-    weather.outageUntilMs[of] = timeline.nowMs + weather.between(500, of === "provider" ? 300_000 : 45_000)
+    const of = timeline.pick(["journal", "feed", "provider", "coordination", "service"] as const)
+    weather.outageUntilMs[of] = timeline.nowMs + weather.between(500, of === "provider" || of === "service" ? 300_000 : 45_000)
+  },
+  "service drifts": ({ service, timeline, weather, world }: Simulation) => {
+    service.drift = timeline.pick(drifts)
+    world.lane.fork(
+      Effect.andThen(
+        weather.pass(1_000, 120_000),
+        Effect.sync(() => {
+          service.drift = null
+        })
+      )
+    )
   },
   "coordination is flushed": ({ table }: Simulation) => table.flush(),
   "home moves": ({ network, journal, timeline }: Simulation) => {

@@ -4,7 +4,7 @@
  * does what it is asked, also where it owns nothing any more: that there is one owner at a time is nobody's to rely on.
  */
 import { Effect } from "effect"
-import type { Address } from "../../runtime/address.ts"
+import { type Address, nameOf } from "../../runtime/address.ts"
 import { type Message, type Router, Unavailable } from "../../runtime/router.ts"
 import type { Lane, Timeline } from "../support/timeline.ts"
 import type { Laws } from "./laws.ts"
@@ -96,9 +96,9 @@ export class Network {
   }
 
   /** From `from` to whoever it believes to be the owner, and back. */
-  #carry<A, E>(from: Peer, local: Router["Service"], { home, id }: Address, ask: Ask<A, E>, message: Message | null) {
+  #carry<A, E>(from: Peer, local: Router["Service"], address: Address, ask: Ask<A, E>, message: Message | null) {
     return Effect.suspend((): Effect.Effect<A, E | Unavailable> => {
-      const to = this.isThere ? this.#believed(from, home) : from
+      const to = this.isThere ? this.#believed(from, address.home) : from
       if (to === from) return ask(local)
       const { weather, world, laws } = this.#between
       const lost = Effect.andThen(Effect.sleep(patienceMs), Effect.fail(silent(to)))
@@ -107,7 +107,7 @@ export class Network {
         if (this.#isCut(from, to) || weather.strikes("wire.lost")) return yield* lost
         yield* weather.pass(0, weather.strikes("wire.late") ? 30_000 : 5)
         if (weather.strikes("wire.twice")) {
-          if (message !== null) laws.repeated(`session/${id}`, message)
+          if (message !== null) laws.repeated(nameOf(address), message)
           this.#between.note("network", `${message?.id ?? "something"} arrives twice`)
           world.lane.fork(Effect.ignore(Effect.andThen(weather.pass(0, 60_000), request)))
         }

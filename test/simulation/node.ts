@@ -3,10 +3,15 @@
  * journal and the one feed store that all nodes share. What it sends to them goes over a wire, and weather is on it.
  */
 import { type Context, Effect, Fiber, Layer } from "effect"
+import type { SealedArguments } from "../../actors/arguments.ts"
+import { type ActorHands, actorKinds } from "../../actors/kinds.ts"
+import { Mail } from "../../actors/mail.ts"
+import type { Grants } from "../../actors/ports/grants.ts"
+import type { Rules } from "../../actors/ports/rules.ts"
 import { sessionReconcilers } from "../../actors/reconcilers.ts"
-import { sessionActor } from "../../actors/session.ts"
 import type { Disturbance } from "../../adapters/memory/disturbance.ts"
 import type { Disturb } from "../../adapters/memory/journal.ts"
+import type { ActorDefinition } from "../../runtime/actor.ts"
 import type { Address } from "../../runtime/address.ts"
 import { Committer } from "../../runtime/committer.ts"
 import { Coordination } from "../../runtime/coordination.ts"
@@ -22,20 +27,24 @@ import { Reconcile } from "../../runtime/reconcile.ts"
 import { runtimeReconcilers } from "../../runtime/reconcilers.ts"
 import { type Answer, type AskError, type Message, Router, Unavailable } from "../../runtime/router.ts"
 import type { Lane, Timeline } from "../support/timeline.ts"
+import { callServices } from "./call-wires.ts"
 import { coordinationOver } from "./coordination.ts"
 import type { Laws } from "./laws.ts"
 import type { Network } from "./network.ts"
+import type { Service } from "./service.ts"
 import type { Stores } from "./stores.ts"
 import type { Weather } from "./weather.ts"
 import { worldContext } from "./wires.ts"
 import type { World } from "./world.ts"
 
-type Services = Router | Feeds | Reconcile
+type Services = Router | Feeds | Reconcile | SealedArguments | Grants | Rules
 
 const lost = new Unavailable({ reason: "draining", message: "the connection to the node was lost" })
 
 /** Commands that must not be given up: what they leave behind is nobody's. */
-const mustEnd = new Set(["provisionSandbox", "captureSnapshot", "destroySandbox", "discardSnapshot"])
+const mustEnd = new Set(
+  "provisionSandbox captureSnapshot destroySandbox discardSnapshot endApprovals wipe tellSession".split(" ")
+)
 
 /** Of a statement that commits: nothing of it is written yet, or all of it is and nobody was told. */
 export type Edge = "before-commit" | "after-commit"
@@ -45,6 +54,7 @@ export interface Surroundings {
   readonly timeline: Timeline
   readonly weather: Weather
   readonly world: World
+  readonly service: Service
   readonly stores: Stores
   /** What the nodes tell each other over a server that is no truth. */
   readonly table: Table
@@ -95,25 +105,31 @@ export class Node {
       Layer.succeed(Inspector, (inspection: Inspection) => this.#around.inspected(this, inspection)),
       Layer.succeedContext(worldContext(this.lane, this.#around.world))
     )
-    const carriers = Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(stores))
+    const hands = Layer.provideMerge(callServices(this.lane, this.#around), stores)
+    const carriers = Layer.mergeAll(Committer.layer, localFeeds).pipe(Layer.provideMerge(hands))
     const router = Layer.effect(
       Router,
       Effect.map(Router, (local) => {
         this.#local = local
         return this.#around.network.routerOf(this, local)
       })
-    ).pipe(Layer.provide(localRouter([this.#definition])))
+    ).pipe(Layer.provide(localRouter(this.#definitions)))
     const reconcilers = Effect.all([runtimeReconcilers, sessionReconcilers])
+    const bound = Layer.provideMerge(Mail.bound, router)
     return Reconcile.layer(Effect.map(reconcilers, (both) => both.flat())).pipe(
-      Layer.provideMerge(router),
+      Layer.provideMerge(bound),
       Layer.provideMerge(carriers)
     )
   }
 
-  /** The session as it is, each hand watched and now and then made to crash. */
-  get #definition(): typeof sessionActor {
+  /** The actors as they are, each hand watched and now and then made to crash. */
+  get #definitions(): ReadonlyArray<ActorDefinition<ActorHands>> {
+    return actorKinds.map((definition) => this.#watched(definition))
+  }
+
+  #watched(definition: ActorDefinition<ActorHands>): ActorDefinition<ActorHands> {
     const { laws, weather } = this.#around
-    const commands = Object.entries(sessionActor.commands).map(([name, hand]) => {
+    const commands = Object.entries(definition.commands).map(([name, hand]) => {
       const watched: typeof hand = (params, key, address) =>
         Effect.suspend(() => {
           laws.runs(name, key, params)
@@ -123,7 +139,7 @@ export class Node {
         })
       return [name, watched] as const
     })
-    return { ...sessionActor, commands: Object.fromEntries(commands) }
+    return { ...definition, commands: Object.fromEntries(commands) }
   }
 
   get #journal(): Journal["Service"] {

@@ -101,6 +101,7 @@ export class Person {
       one({ type: "resume" }),
       one({ type: "rename", title: `title ${this.#asked}` }),
       one({ type: "switch", model: `model ${this.#asked}` }),
+      one({ type: "capture" }),
       ...(timeline.chance(0.1) ? [one({ type: "stop" })] : [])
     ])()
   }

@@ -4,19 +4,26 @@
  */
 import { type MessagePort, workerData } from "node:worker_threads"
 import { Cause, Effect, Exit } from "effect"
+import { postgresCalls } from "../../adapters/postgres/calls.ts"
 import { postgresFeed } from "../../adapters/postgres/feed.ts"
+import { postgresGrants } from "../../adapters/postgres/grants.ts"
 import { postgresJournal } from "../../adapters/postgres/journal.ts"
 import { postgresOversight } from "../../adapters/postgres/oversight.ts"
 import { connect } from "../../adapters/postgres/pool.ts"
+import { postgresRules } from "../../adapters/postgres/rules.ts"
 import type { Answer, Call, Question, Reply } from "./postgres.ts"
 
-const tables = "actors, journal, commands, timers, claims, projections, fixes, feed_heads, feed_chunks, proliferate.fake_now"
+const tables = [
+  "actors, journal, commands, timers, claims, projections, fixes, feed_heads, feed_chunks, proliferate.fake_now",
+  "budgets, rooms, open_calls, sealed_arguments, dispatches, grant_requests, rules, rule_books"
+].join(", ")
 
 const ticksKept = 200
 
 /** What may change what is stored. A claim that took nothing has not. */
 const reads = new Set(["load", "seen", "history", "find", "residents", "dueTimers", "head", "read", "standing", "quarantined"])
-for (const name of ["stuck", "dead", "commandsOf", "notes"]) reads.add(name)
+for (const name of ["stuck", "dead", "commandsOf", "notes", "list", "sessionOf", "sealed", "dispatchedAtMs"]) reads.add(name)
+for (const name of ["candidates", "request", "requests", "book"]) reads.add(name)
 const hasWritten = (calls: ReadonlyArray<Call>, answers: ReadonlyArray<Answer>): boolean =>
   calls.some(({ method }, index) => {
     const answer = answers[index]!
@@ -35,7 +42,10 @@ const answerOf = (exit: Exit.Exit<unknown, { readonly reason: string; readonly m
 const program = Effect.gen(function* () {
   const pools = yield* connect(url)
   const { sql } = pools
-  const services = { journal: postgresJournal(pools), feed: postgresFeed(pools), oversight: postgresOversight(pools) }
+  const services = {
+    ...{ journal: postgresJournal(pools), feed: postgresFeed(pools), oversight: postgresOversight(pools) },
+    ...{ calls: postgresCalls(pools), grants: postgresGrants(pools), rules: postgresRules(pools) }
+  }
   let [nowMs, ticks] = [0, 0]
 
   const setClock = async (atMs: number) => {
@@ -57,7 +67,10 @@ const program = Effect.gen(function* () {
 
   const answer = async ({ calls, atMs, known, clears }: Question): Promise<Reply> => {
     if (clears) {
-      await sql.unsafe(`truncate ${tables}; insert into proliferate.fake_now values (${atMs})`)
+      await sql.unsafe(
+        `truncate ${tables}; insert into proliferate.fake_now values (${atMs});
+         insert into organisations (id, name) values ('org_1', 'org_1') on conflict do nothing`
+      )
       nowMs = atMs
     }
     await setClock(atMs)
@@ -71,6 +84,7 @@ const program = Effect.gen(function* () {
         (select coalesce(json_agg(c order by c.due, c.key), '[]') from commands c) as commands,
         (select coalesce(json_agg(t order by t.due), '[]') from timers t) as timers,
         (select coalesce(json_agg(c), '[]') from claims c) as claims,
+        (select coalesce(json_agg(b order by b.created_at, b.id), '[]') from budgets b) as budgets,
         (select coalesce(json_agg(h), '[]') from feed_heads h) as heads,
         (select coalesce(json_agg(c order by c.first_seq), '[]') from feed_chunks c
           where c.last_seq > coalesce((${sql.json(known.seqs)}::jsonb ->> (c.org || '/' || c.home))::int8, 0)) as chunks,

@@ -6,6 +6,10 @@
  */
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads"
 import { Effect } from "effect"
+import type { Calls } from "../../actors/ports/calls.ts"
+import { DirectoryError } from "../../actors/ports/directory.ts"
+import type { Grants } from "../../actors/ports/grants.ts"
+import type { Rules } from "../../actors/ports/rules.ts"
 import type { Disturbance } from "../../adapters/memory/disturbance.ts"
 import { type Address, nameOf } from "../../runtime/address.ts"
 import { FeedError, type FeedHead, type FeedStore, type StoredFeedEvent } from "../../runtime/feed.ts"
@@ -14,7 +18,7 @@ import type { FixNote, Oversight } from "../../runtime/oversight.ts"
 import type { Stored, Stores } from "./stores.ts"
 
 export interface Call {
-  readonly service: "journal" | "feed" | "oversight"
+  readonly service: "journal" | "feed" | "oversight" | "calls" | "grants" | "rules"
   readonly method: string
   readonly args: ReadonlyArray<unknown>
 }
@@ -38,7 +42,7 @@ export interface Reply {
   readonly answers: ReadonlyArray<Answer>
   /** What is stored, of journal and feed what is new; null: nothing was written. */
   readonly stored: Readonly<
-    Record<"actors" | "journal" | "commands" | "timers" | "claims" | "heads" | "chunks" | "fixes", ReadonlyArray<Row>>
+    Record<"actors" | "journal" | "commands" | "timers" | "claims" | "budgets" | "heads" | "chunks" | "fixes", ReadonlyArray<Row>>
   > | null
   readonly broken?: string
 }
@@ -91,6 +95,13 @@ const mirror = ({ journal, feeds, notes }: Stored, stored: NonNullable<Reply["st
     })
   journal.claims.clear()
   for (const { org, name, key, kind, id } of stored.claims) journal.claims.set(`${org}/${name}/${key}`, `${kind}/${id}`)
+  journal.budgets.clear()
+  for (const { org, id, uses_max: usesMax, used, about, ...row } of stored.budgets)
+    journal.budgets.set(`${org}/${id}`, {
+      ...{ org, id, usesMax, used, about },
+      ...{ expiresAtMs: row["expires_at"], revokedAtMs: row["revoked_at"], revision: row["revision"] },
+      createdAtMs: row["created_at"]
+    })
   for (const { org, home, epoch, seq, first, sources } of stored.heads) {
     const name = `${org}/${home}`
     const feed = feeds.get(name) ?? { head: null as unknown as FeedHead, events: [] }
@@ -209,7 +220,26 @@ export const inPostgres = (url: string): ((stored: Stored) => Stores) => {
       return Object.fromEntries(made) as Service
     }
 
+    /** What befalls them is told in call-wires.ts. */
+    const recordsOf = <Records extends object>(
+      service: Call["service"],
+      methods: ReadonlyArray<keyof Records & string>
+    ): Records =>
+      serviceOf<Records, DirectoryError>(
+        service,
+        methods,
+        () => Effect.succeed(null),
+        (reason, message) => new DirectoryError({ reason, message })
+      )
+
     return {
+      calls: recordsOf<Calls["Service"]>("calls", [
+        ...(["list", "sessionOf", "seal", "sealed", "wipe", "sweep", "dispatch", "dispatchedAtMs"] as const)
+      ]),
+      grants: recordsOf<Grants["Service"]>("grants", [
+        ...(["candidates", "find", "list", "lend", "revoke", "endOf", "ask", "request", "requests", "answer"] as const)
+      ]),
+      rules: recordsOf<Rules["Service"]>("rules", ["book", "set", "remove"]),
       journal: (disturb) =>
         serviceOf<Journal["Service"], JournalError>(
           "journal",

@@ -1,6 +1,7 @@
 /** Whether a simulation has come to rest after its weather cleared, and what must be true of it then. */
 import type { FeedState } from "../../adapters/memory/feed.ts"
 import type { ActorRow, JournalState } from "../../adapters/memory/journal-state.ts"
+import { promptsQueuedMax } from "../../machines/limits.ts"
 import type { SessionContext } from "../../machines/session/context.ts"
 import { nameOf } from "../../runtime/address.ts"
 import type { StoredFeedEvent } from "../../runtime/feed.ts"
@@ -17,25 +18,37 @@ export interface Aftermath {
 
 const contextOf = ({ stored }: ActorRow): SessionContext => JSON.parse(stored.snapshot).context
 
-/** States that wait for people alone. */
+/** Sessions in these states wait for people alone. */
 const restful = new Set(["pending", "paused", "stopped", "failed"])
+/** A call has settled, and its agent has heard of it. */
+const isAtRest = ({ address, stored }: ActorRow): boolean =>
+  address.kind === "session" ? restful.has(stored.status) : Object.values(JSON.parse(stored.snapshot).value).includes("heard")
+const sessionsOf = ({ actors }: JournalState) => [...actors.values()].filter(({ address }) => address.kind === "session")
 
-/** What it still has to do; empty: it is at rest. */
-export const unrest = ({ journal, feeds, world }: Aftermath): ReadonlyArray<string> => [
-  ...astray({ journal, world })
-    .filter(({ sandboxId }) => world.unasked.has(sandboxId))
-    .map(({ sandboxId }) => `sandbox ${sandboxId}, which nobody asked for, is there`),
-  ...[...journal.commands.values()].filter(({ dead }) => !dead).map(({ key, name }) => `command ${name} ${key} is not done`),
-  ...[...journal.actors.values()].flatMap((actor) => {
+/** What it still has to do; nothing: it is at rest. */
+export function* unrest({ journal, feeds, world }: Aftermath): Generator<string> {
+  for (const { sandboxId } of astray({ journal, world }))
+    if (world.unasked.has(sandboxId)) yield `sandbox ${sandboxId}, which nobody asked for, is there`
+  for (const { key, name, dead } of journal.commands.values())
+    if (!dead && !waitsForRoom(journal, key)) yield `command ${name} ${key} is not done`
+  for (const actor of journal.actors.values()) {
     const name = nameOf(actor.address)
     const told = feeds.get(`${actor.address.org}/${actor.address.home}`)?.head.sources[name] ?? 0
-    return [
-      ...(actor.quarantine === null ? [] : [`${name} is quarantined: ${actor.quarantine}`]),
-      ...(restful.has(actor.stored.status) ? [] : [`${name} is ${actor.stored.status}`]),
-      ...(lastNotice(actor) > told ? [`${name} has notices up to ${lastNotice(actor)}, its feed up to ${told}`] : [])
-    ]
-  })
-]
+    if (actor.quarantine !== null) yield `${name} is quarantined: ${actor.quarantine}`
+    if (!isAtRest(actor)) yield `${name} is ${actor.stored.status}`
+    const last = lastNotice(actor)
+    if (last > told) yield `${name} has notices up to ${last}, its feed up to ${told}`
+  }
+}
+
+export const isAllAtRest = (aftermath: Aftermath): boolean => unrest(aftermath).next().done === true
+
+/** An outcome is told to a session by a prompt; where too many wait already, it waits for a person to make room. */
+const waitsForRoom = ({ commands, actors }: JournalState, key: string): boolean => {
+  const { name, address } = commands.get(key)!
+  const session = actors.get(nameOf({ kind: "session", id: address.home }))
+  return name === "tellSession" && session !== undefined && contextOf(session).queue.length >= promptsQueuedMax
+}
 
 /** The number that its last notice has in the feed. */
 const lastNotice = ({ journal }: ActorRow): number => {
@@ -48,7 +61,7 @@ const lastNotice = ({ journal }: ActorRow): number => {
 
 /** Sandboxes that no session holds. */
 const astray = ({ journal, world }: Pick<Aftermath, "journal" | "world">) => {
-  const owned = new Map([...journal.actors.values()].map((actor) => [contextOf(actor).sandboxId, actor.address.id]))
+  const owned = new Map(sessionsOf(journal).map((actor) => [contextOf(actor).sandboxId, actor.address.id]))
   return world.alive.filter(({ sandboxId, sessionId }) => owned.get(sandboxId) !== sessionId)
 }
 
@@ -56,9 +69,9 @@ export const atRest = (aftermath: Aftermath): void => {
   const { journal, world, laws } = aftermath
   for (const line of unrest(aftermath)) must(false, `G5: it did not come to rest: ${line}`)
 
-  const owned = new Map([...journal.actors.values()].map((actor) => [contextOf(actor).sandboxId, actor.address.id]))
+  const owned = new Map(sessionsOf(journal).map((actor) => [contextOf(actor).sandboxId, actor.address.id]))
   for (const { sandboxId, sessionId } of astray(aftermath)) must(false, `I5: sandbox ${sandboxId} of ${sessionId} is astray`)
-  const kept = new Set([...journal.actors.values()].map((actor) => contextOf(actor).snapshotId))
+  const kept = new Set(sessionsOf(journal).map((actor) => contextOf(actor).snapshotId))
   for (const { snapshotId, key, isDiscarded } of world.snapshots.values())
     must(isDiscarded || kept.has(snapshotId) || isForgone(key, journal), `I5: snapshot ${snapshotId} is astray`)
   for (const [claim, holder] of journal.claims)
@@ -73,11 +86,14 @@ export const atRest = (aftermath: Aftermath): void => {
     must(!stored, `M3: ${key} was refused and left a trace`)
   }
   for (const actor of journal.actors.values()) {
-    endsEveryPrompt(actor)
     acceptsFactsOnce(actor, journal)
     tellsEverything(actor, aftermath.feeds)
+  }
+  for (const actor of sessionsOf(journal)) {
+    endsEveryPrompt(actor)
     keepsWork(actor, aftermath)
   }
+  laws.calls.atRest([...aftermath.feeds.values()].flatMap(({ events }) => events))
 }
 
 /** Nobody could say in time whether it had been taken, and to ask again would have taken it of a sandbox at work. */
@@ -102,7 +118,8 @@ const endsEveryPrompt = (actor: ActorRow): void => {
   }
 }
 
-const acceptsFactsOnce = (actor: ActorRow, { commands }: JournalState): void => {
+const acceptsFactsOnce = (actor: ActorRow, journal: JournalState): void => {
+  const { commands } = journal
   const { kind, id } = actor.address
   const rows = rowsOf(actor)
   const facts = rows.map(({ messageId }) => messageId).filter((messageId) => messageId.startsWith("fact:"))
@@ -110,7 +127,7 @@ const acceptsFactsOnce = (actor: ActorRow, { commands }: JournalState): void => 
   for (const { rev, effects } of rows)
     for (const [index, name] of effects.entries()) {
       const key = `${kind}:${id}:${rev}:${index}`
-      must(!commands.has(key) || commands.get(key)!.dead, `G5: ${name} ${key} is left over`)
+      must(!commands.has(key) || commands.get(key)!.dead || waitsForRoom(journal, key), `G5: ${name} ${key} is left over`)
     }
 }
 

@@ -18,8 +18,9 @@ export const shrink = (seed: number, failed: Outcome): Shrunk => {
   const giveUpAtMs = performance.now() + shrinkMs
   const drawn = simulation(seed)
   live(seed, drawn)
+  const sessions = [...drawn.journal.actors.values()].filter(({ address }) => address.kind === "session")
   let kept: Shrunk = {
-    milder: { only: new Set([...drawn.weather.faults, ...drawn.misfortunes]), sessionsMax: drawn.journal.actors.size },
+    milder: { only: new Set([...drawn.weather.faults, ...drawn.misfortunes]), sessionsMax: sessions.length },
     outcome: failed
   }
   const attempt = (milder: Milder): void => {

@@ -14,6 +14,7 @@ import { Timeline } from "../support/timeline.ts"
 import { Laws, Violation } from "./laws.ts"
 import { Network } from "./network.ts"
 import { type Edge, Node, type Surroundings } from "./node.ts"
+import { Service } from "./service.ts"
 import { type Stores, where } from "./stores.ts"
 import { Weather } from "./weather.ts"
 import { World } from "./world.ts"
@@ -29,6 +30,8 @@ export interface Milder {
 
 export const asDrawn: Milder = { only: null, sessionsMax: Number.POSITIVE_INFINITY }
 
+export const callAddress = (id: string, home: string): Address => ({ org: "org_1", kind: "approval", id, home })
+
 export const sessionAddress = (id: string): Address => ({ org: "org_1", kind: "session", id, home: id })
 
 export class Simulation implements Surroundings {
@@ -36,6 +39,7 @@ export class Simulation implements Surroundings {
   readonly milder: Milder
   readonly weather: Weather
   readonly world: World
+  readonly service: Service
   readonly journal: JournalState = emptyJournal()
   readonly notes: Notes = []
   readonly feeds: FeedState = new Map()
@@ -48,7 +52,7 @@ export class Simulation implements Surroundings {
   readonly inspections: Array<Inspection> = []
   /** What may happen on this day beside single calls. */
   misfortunes: ReadonlyArray<string> = []
-  readonly counts = { steps: 0, crashes: 0, restMs: 0 }
+  readonly counts = { steps: 0, crashes: 0, restMs: 0, calls: 0 }
   isEndedAt = (edge: Edge): boolean => this.weather.strikes(`crash.${edge}`)
   /** What the journal takes in no batch. */
   isPoison: (step: Step & { readonly address: Address }) => boolean = () => false
@@ -64,9 +68,14 @@ export class Simulation implements Surroundings {
     this.#startedAtMs = this.timeline.nowMs
     this.weather = weatherOf(this.timeline, milder.only)
     this.world = new World(this.timeline.lane("world"), this.weather)
+    this.service = new Service(this.world.lane, this.weather)
     this.stores = where.stores(this)
     this.network = new Network(this)
     this.laws = new Laws(this.journal, this.feeds)
+    this.service.onEffect = (effect) => {
+      this.note("service", `${effect.action} of ${effect.key} takes effect`)
+      this.laws.calls.tookEffect(effect)
+    }
     this.world.onForgotten = (sandboxId, daemonId, event) => {
       const { sessionId, org } = this.world.sandboxes.get(sandboxId)!
       this.laws.forgets(sessionId, org, daemonId, event)
@@ -170,6 +179,8 @@ export class Simulation implements Surroundings {
   clear(): void {
     this.note("weather", "clears")
     this.weather.isCalm = true
+    this.service.drift = null
+    this.service.isConnected = true
     for (const sandbox of this.world.sandboxes.values()) sandbox.unreachableUntilMs = 0
     for (const { lane } of this.#nodes) lane.unpause()
     // One that has had no other beside it goes on; else a start picks up what those who died had left.

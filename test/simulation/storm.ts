@@ -1,10 +1,11 @@
 /** A stormy day of some sessions, and the calm after it, in which everything must come to rest. */
 import { Effect } from "effect"
 import { Router } from "../../runtime/router.ts"
+import { agentOf, deciders } from "./callers.ts"
 import { must } from "./laws.ts"
 import { drawMisfortunes, misfortunes } from "./misfortune.ts"
 import { Person, Watcher } from "./people.ts"
-import { atRest, unrest } from "./rest.ts"
+import { atRest, isAllAtRest } from "./rest.ts"
 import { type Simulation, sessionAddress } from "./simulation.ts"
 
 const sessionsMax = 4
@@ -12,6 +13,8 @@ const stormsMs = [120_000, 600_000, 1_800_000]
 /** After the weather cleared: a hung turn takes an hour to be given up, its questions and recoveries some more. */
 const restMs = 3 * 3_600_000
 const releaseEveryMs = 60_000
+/** Named among the troubles of a day, so that a failing one is tried without. */
+const acting = "agents act"
 
 /** An operator, who lifts every quarantine. */
 const operate = (simulation: Simulation) =>
@@ -38,19 +41,22 @@ export const storm = (simulation: Simulation): void => {
   simulation.startNode()
   const watchers = addresses.flatMap((address) => [new Watcher(simulation, address), new Watcher(simulation, address)])
   const drawn = drawMisfortunes(simulation)
-  simulation.misfortunes = drawn
+  const { only } = simulation.milder
+  const agentsAct = timeline.chance(0.7) && (only === null || only.has(acting))
+  simulation.misfortunes = agentsAct ? [...drawn, acting] : drawn
   const lives = [
     ...addresses.map((address) => new Person(simulation, address).live),
     ...watchers.map(({ live }) => live),
     misfortunes(simulation, drawn),
-    operate(simulation)
+    operate(simulation),
+    ...(agentsAct ? [...addresses.map((address) => agentOf(simulation, address)), deciders(simulation)] : [])
   ].map((life) => world.lane.fork(life))
   const hasFailed = () => lives.some((fiber) => fiber.pollUnsafe()?._tag === "Failure")
 
   simulation.pass(timeline.pick(stormsMs), hasFailed)
   simulation.clear()
   const clearedAtMs = timeline.nowMs
-  const isDone = () => unrest(simulation).length === 0 && watchers.every((watcher) => hasSeenAll(simulation, watcher))
+  const isDone = () => isAllAtRest(simulation) && watchers.every((watcher) => hasSeenAll(simulation, watcher))
   while (!hasFailed() && timeline.nowMs < clearedAtMs + restMs && !isDone()) {
     if (simulation.nodesUp.length === 0) simulation.startNode()
     simulation.pass(1_000, hasFailed)

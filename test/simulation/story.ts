@@ -7,7 +7,7 @@ import type { Answer, AskError } from "../../runtime/router.ts"
 import { must, rowsOf } from "./laws.ts"
 import type { Node } from "./node.ts"
 import { createEvent } from "./people.ts"
-import { atRest, unrest } from "./rest.ts"
+import { atRest, isAllAtRest } from "./rest.ts"
 import { asDrawn, Simulation, sessionAddress } from "./simulation.ts"
 import { Weather } from "./weather.ts"
 import type { Sandbox } from "./world.ts"
@@ -130,7 +130,7 @@ export class Story {
 
   /** Everything comes to rest, and all that must hold then holds. */
   rests(): void {
-    for (let minutes = 0; minutes < 180 && unrest(this.simulation).length > 0; minutes++) this.pass(minuteMs)
+    for (let minutes = 0; minutes < 180 && !isAllAtRest(this.simulation); minutes++) this.pass(minuteMs)
     atRest(this.simulation)
   }
 }

@@ -41,6 +41,26 @@ const worst = {
   /** Each try of a command that was struck once. */
   "hand.crashes": 0.02,
   "plan.fails": 0.05,
+  /** A request to a service that never gets there, or comes when its sender has long given it up. */
+  "service.unheard": 0.15,
+  "service.late": 0.1,
+  /** It has taken effect, and its answer is lost. */
+  "service.unanswered": 0.15,
+  /** 5xx, before it did anything or after all of it. */
+  "service.fails": 0.15,
+  /** It answers with something else than it should. */
+  "service.garbles": 0.05,
+  "service.wrong-id": 0.1,
+  /** 404, of what is there. */
+  "service.denies": 0.05,
+  /** 429 */
+  "service.limits": 0.1,
+  /** 401: an administrator connects it anew by and by. */
+  "service.refuses": 0.03,
+  /** Where it honours keys. */
+  "service.twice": 0.3,
+  /** It cannot be asked what took effect. */
+  "service.unclear": 0.2,
   /** Between nodes: a request, or its answer. */
   "wire.lost": 0.1,
   "wire.unanswered": 0.1,
@@ -58,8 +78,8 @@ export class Weather {
   isCalm = false
   /** Only what a story asks for goes wrong. */
   isStory = false
-  /** The journal, the feed's store, the provider or the coordination does not answer at all before this moment. */
-  readonly outageUntilMs = { journal: 0, feed: 0, provider: 0, coordination: 0 }
+  /** The journal, the feed's store, the provider, the coordination or the service does not answer at all before this moment. */
+  readonly outageUntilMs = { journal: 0, feed: 0, provider: 0, coordination: 0, service: 0 }
   readonly #climate: Map<Fault, number>
   readonly #timeline: Timeline
   #crashes = new Map<string, number>()

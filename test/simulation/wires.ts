@@ -3,17 +3,11 @@
  * twice or late, and its answer may be lost after the work was done; a node that dies has still sent what it sent.
  */
 import { Context, Effect, Stream } from "effect"
-import { Mail } from "../../actors/mail.ts"
 import { AgentError, Agents } from "../../actors/ports/agents.ts"
 import { Attachments } from "../../actors/ports/attachments.ts"
-import { Calls } from "../../actors/ports/calls.ts"
 import { type DaemonError, Daemons } from "../../actors/ports/daemons.ts"
-import { Grants } from "../../actors/ports/grants.ts"
 import { SandboxError, Sandboxes } from "../../actors/ports/sandboxes.ts"
 import { WorkspaceError, Workspaces } from "../../actors/services/workspaces.ts"
-import { memoryCalls } from "../../adapters/memory/calls.ts"
-import { memoryGrants } from "../../adapters/memory/grants.ts"
-import { emptyJournal } from "../../adapters/memory/journal-state.ts"
 import type { Lane } from "../support/timeline.ts"
 import { type Daemon, noAnswer } from "./daemon.ts"
 import type { World } from "./world.ts"
@@ -184,7 +178,7 @@ export const daemonsOver = (lane: Lane, world: World): Daemons["Service"] => {
 export const worldContext = (
   lane: Lane,
   world: World
-): Context.Context<Sandboxes | Daemons | Agents | Attachments | Workspaces | Calls | Grants | Mail> =>
+): Context.Context<Sandboxes | Daemons | Agents | Attachments | Workspaces> =>
   Context.empty().pipe(
     Context.add(Sandboxes, sandboxesOver(lane, world)),
     Context.add(Daemons, daemonsOver(lane, world)),
@@ -197,14 +191,6 @@ export const worldContext = (
           ? Effect.succeed({ command: ["agent"], env: {}, secrets: [], model, modelOption: "{model}", mode: null })
           : Effect.fail(new AgentError({ reason: "unknown", message: `there is no agent ${name}` })),
       install: () => Effect.void
-    }),
-    // Its sessions ask nothing of other services: see actions.test.ts.
-    Context.add(Calls, memoryCalls(emptyJournal())),
-    Context.add(Grants, memoryGrants(emptyJournal())),
-    Context.add(Mail, {
-      ask: () => Effect.die("nobody writes to anybody"),
-      look: () => Effect.die("nobody writes to anybody"),
-      bind: () => {}
     }),
     Context.add(Attachments, {
       put: () => Effect.die("nobody attaches anything"),
