@@ -76,7 +76,8 @@ export const isSameJson = (one: unknown, other: unknown): boolean => {
   )
 }
 
-const fitsValue = ({ op, value: said }: Constraint, value: unknown): boolean => {
+/** Of a constraint, what it says of the value at its path. */
+export const fitsValue = (op: Constraint["op"], said: unknown, value: unknown): boolean => {
   if (value === undefined) return false
   switch (op) {
     case "equals":
@@ -94,8 +95,8 @@ const fitsValue = ({ op, value: said }: Constraint, value: unknown): boolean => 
   }
 }
 
-export const fits = (constraint: Constraint, document: unknown): boolean =>
-  fitsValue(constraint, valueAt(document, keysOf(constraint.path)))
+export const fits = ({ path, op, value }: Constraint, document: unknown): boolean =>
+  fitsValue(op, value, valueAt(document, keysOf(path)))
 
 export const fitsAll = (constraints: ReadonlyArray<Constraint>, document: unknown): boolean => {
   for (const constraint of constraints) if (!fits(constraint, document)) return false
@@ -117,7 +118,7 @@ export const implies = (narrow: Constraint, wide: Constraint): boolean => {
   const [above, below] = [keysOf(narrow.path), keysOf(wide.path)]
   if (above.length > below.length || above.some((key, at) => key !== below[at])) return false
   const values = valuesOf(narrow)
-  if (values !== null) return values.every((value) => fitsValue(wide, valueAt(value, below.slice(above.length))))
+  if (values !== null) return values.every((value) => fitsValue(wide.op, wide.value, valueAt(value, below.slice(above.length))))
   if (above.length !== below.length || narrow.op !== wide.op || typeof wide.value !== type) return false
   if (narrow.op === "prefix") return (narrow.value as string).startsWith(wide.value as string)
   return narrow.op === "atMost"
