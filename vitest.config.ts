@@ -33,6 +33,7 @@ const deep = [
   "test/e2e/model.test.ts",
   "test/e2e/sandbox-git.test.ts",
   "test/e2e/tools.test.ts",
+  "test/postgres/cells-away.test.ts",
   "test/postgres/embedded-users.test.ts",
   "test/postgres/embedded.test.ts",
   "test/postgres/patience.test.ts",

@@ -9,9 +9,10 @@
  * Whoever has no cells pays for none of this: the adapters beside this file are then used as they are.
  */
 import { Context, Effect, Layer } from "effect"
+import type postgres from "postgres"
 import { homeCell } from "../../actors/ports/directory.ts"
 import { newId } from "../../runtime/address.ts"
-import { awayText, type Cell, CellError, mark, watched } from "./cells/cell.ts"
+import { awayText, type Cell, CellError, mark, readMark, watched } from "./cells/cell.ts"
 import { unknownCell } from "./directory.ts"
 import { type DatabaseError, Postgres } from "./pool.ts"
 
@@ -63,6 +64,30 @@ export const spreadOver = (
   })
 }
 
+const asked = <A>(run: () => PromiseLike<A>) =>
+  Effect.tryPromise({
+    try: run,
+    catch: (cause) => new CellError({ message: `the home database does not answer: ${(cause as Error).message}` })
+  })
+
+/** Whether there were cells beside this database ever. */
+export const isHome: Effect.Effect<boolean, CellError, Postgres> = Effect.flatMap(Postgres, ({ sql }) =>
+  Effect.map(
+    asked(() => readMark(sql)),
+    (found) => found !== null
+  )
+)
+
+/** The first cell of all: from then on no server may take every organisation for one of this database's own. */
+const mayBegin = Effect.fnUntraced(function* (sql: postgres.Sql) {
+  const nodes = yield* asked(
+    () => sql<Array<{ readonly name: string }>>`select name from cluster_nodes where until > proliferate.now_ms() order by name`
+  )
+  if (nodes.length === 0) return
+  const message = `before DATABASE_CELLS is set for the first time all servers are stopped, and ${nodes.map(({ name }) => name).join(", ")} runs, or did until a moment ago`
+  return yield* new CellError({ message })
+})
+
 /** The cells by name with their URLs, beside the home, which is migrated. */
 export const layer = (urls: ReadonlyMap<string, string>): Layer.Layer<Cells, CellError | DatabaseError, Postgres> =>
   Layer.effect(
@@ -70,12 +95,7 @@ export const layer = (urls: ReadonlyMap<string, string>): Layer.Layer<Cells, Cel
     Effect.gen(function* () {
       const pools = yield* Postgres
       const { sql } = pools
-      const asked = <A>(run: () => PromiseLike<A>) =>
-        Effect.tryPromise({
-          try: run,
-          catch: (cause) => new CellError({ message: `the home database does not answer: ${(cause as Error).message}` })
-        })
-
+      if ((yield* asked(() => readMark(sql))) === null) yield* mayBegin(sql)
       const made = { name: homeCell, installation: yield* newId("ins") }
       const found = yield* asked(() => mark(sql, made, true))
       if (found?.name !== homeCell)

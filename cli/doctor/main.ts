@@ -12,7 +12,7 @@ import { agents } from "./agents.ts"
 import type { Finding } from "./finding.ts"
 import { machine } from "./machine.ts"
 import { sandboxes } from "./sandboxes.ts"
-import { data, database, nearest, port, redis } from "./services.ts"
+import { cells, data, database, nearest, port, redis } from "./services.ts"
 
 const marks: Readonly<Record<Finding["state"], readonly [mark: string, style: Style]>> = {
   ok: ["✓", "green"],
@@ -34,13 +34,15 @@ const scratchOn = (dataDir: string) =>
   )
 
 const examined = Effect.gen(function* () {
-  const { host, port: wanted, dataDir, agentsDir, databaseUrl, redisUrl, isolation } = yield* settings
+  const given = yield* settings
+  const { host, port: wanted, dataDir, agentsDir, databaseUrl, redisUrl, isolation } = given
   const scratch = yield* scratchOn(dataDir)
   const parts = yield* Effect.all(
     [
       machine,
       Effect.succeed([data(dataDir)]),
       database(databaseUrl, scratch),
+      cells(given),
       redis(redisUrl),
       sandboxes(scratch, isolation),
       agents(dataDir, agentsDir),

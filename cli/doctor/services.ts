@@ -5,6 +5,7 @@ import { dirname, join } from "node:path"
 import { Effect, Redacted } from "effect"
 import { startEmbedded } from "../../adapters/postgres/embedded.ts"
 import { connect } from "../../adapters/postgres/pool.ts"
+import { cellsOf } from "../cells.ts"
 import { broken, type Finding, lack, ok } from "./finding.ts"
 
 const dialMs = 3_000
@@ -41,18 +42,24 @@ export const data = (dataDir: string): Finding => {
   return ok("data directory", `${dataDir} on ${kind}`)
 }
 
-const external = (url: string): Effect.Effect<Finding> =>
+const versionOf = (url: string) =>
   Effect.scoped(
     Effect.gen(function* () {
       const { sql } = yield* connect(url, { sqlMax: 1, committerMax: 1 })
       const [row] = yield* Effect.promise(() => sql`select current_setting('server_version_num')::int as version`)
       const version = Number(row?.["version"])
-      const said = `PostgreSQL ${Math.floor(version / 10_000)}.${version % 10_000} at DATABASE_URL`
+      return { version, said: `PostgreSQL ${Math.floor(version / 10_000)}.${version % 10_000}` }
+    })
+  )
+
+const external = (url: string): Effect.Effect<Finding> =>
+  versionOf(url).pipe(
+    Effect.map(({ version, said: server }) => {
+      const said = `${server} at DATABASE_URL`
       return version >= postgresMin
         ? ok("database", said)
         : broken("database", said, "it must be 15 or newer", "unset DATABASE_URL to have one embedded")
-    })
-  ).pipe(
+    }),
     Effect.catch(({ message }) =>
       Effect.succeed(broken("database", message, "there is nothing without", "correct DATABASE_URL"))
     ),
@@ -83,6 +90,27 @@ export const database = (url: Redacted.Redacted | null, scratch: string | null):
     : scratch === null
       ? Effect.succeed([])
       : Effect.map(embedded(scratch), (found) => [found])
+
+/** A server starts without one, and its organisations wait. */
+const cell = ([name, url]: readonly [string, string]): Effect.Effect<Finding> => {
+  const what = `cell ${name}`
+  const wrong = (found: string) => Effect.succeed(lack(what, found, "its organisations wait", "correct DATABASE_CELLS"))
+  return versionOf(url).pipe(
+    Effect.flatMap(({ version, said }) =>
+      version >= postgresMin ? Effect.succeed(ok(what, said)) : wrong(`${said}; it must be 15 or newer`)
+    ),
+    Effect.catch(({ message }) => wrong(message.replace(/: start it, or correct DATABASE_URL$/, ""))),
+    Effect.catchDefect((defect) => wrong(String(defect).split("\n")[0]!))
+  )
+}
+
+export const cells = (given: Parameters<typeof cellsOf>[0]): Effect.Effect<ReadonlyArray<Finding>> =>
+  cellsOf(given).pipe(
+    Effect.flatMap((all) => Effect.forEach(all, cell, { concurrency: "unbounded" })),
+    Effect.catch(({ message }) =>
+      Effect.succeed([broken("cells", message, "there is nothing without", "correct DATABASE_CELLS")])
+    )
+  )
 
 const answers = (host: string, port: number) =>
   Effect.callback<boolean>((resume) => {

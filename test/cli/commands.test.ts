@@ -142,6 +142,15 @@ describe("what a command answers", () => {
     expect(server.asked.at(-1)!.body).toEqual({ name: "shop", location: "https://git.example/team/shop.git" })
   })
 
+  it("names the cell of an organisation only where it was asked for", async () => {
+    const args = ["organisations", "add", "X", "--owner-name", "A", "--owner-email", "a@b"]
+    const body = { name: "X", owner: { name: "A", email: "a@b" } }
+    await run(args, env)
+    expect(server.asked.at(-1)!.body).toEqual(body)
+    await run([...args, "--cell", "eu"], env)
+    expect(server.asked.at(-1)!.body).toEqual({ ...body, cell: "eu" })
+  })
+
   it("says so when the same key made the session before", async () => {
     const { code, stderr } = await run(["sessions", "create", "-c", "web", "--idempotency-key", "again", "--json"], env)
     expect([code, stderr]).toEqual([0, "It was there already: the same key made it before.\n"])

@@ -48,6 +48,7 @@ it("says what a server could not start without, each with its fix, and never a p
       PROLIFERATE_PORT: `${port}`,
       PROLIFERATE_DATA: join(parent, "file"),
       DATABASE_URL: "postgres://ada:swordfish@127.0.0.1:1/x",
+      DATABASE_CELLS: "eu=postgres://ada:swordfish@127.0.0.1:1/eu",
       REDIS_URL: "redis://:swordfish@127.0.0.1:1",
       PROLIFERATE_MODEL_KEY: "swordfish",
       PATH: "/nowhere"
@@ -59,6 +60,8 @@ it("says what a server could not start without, each with its fix, and never a p
     assert.match(of("port").fix!, /PROLIFERATE_PORT=0/)
     assert.match(of("git").fix!, /install.* git/)
     assert.equal(of("Redis").state, "lack")
+    assert.deepEqual([of("cell eu").state, of("cell eu").cost], ["lack", "its organisations wait"])
+    assert.match(of("cell eu").found, /no PostgreSQL answers at 127.0.0.1:1, database eu \(ECONNREFUSED\)$/)
     assert.match(of("npm").cost!, /cannot be installed/)
     assert.ok(!`${stdout}${stderr}`.includes("swordfish"))
   } finally {

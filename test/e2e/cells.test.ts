@@ -222,3 +222,17 @@ it("what was paused at the end of a server is resumed though its database comes 
     return status === 200 && body.status === "running"
   })
 })
+
+it("a server that is not told of a cell refuses its organisations by name, and serves the others", {
+  timeout: 240_000
+}, async () => {
+  await server.stop()
+  server = await startServer(join(scratch, "data"), { DATABASE_URL: databases.home })
+  near.look()
+  await near.turn([{ run: "cat late.txt" }])
+  const { status, body } = await far.ask("POST", "/v1/sessions", { configurationId: far.configurationId })
+  assert.strictEqual(status, 503)
+  assert.match(body.detail, /lives in the cell "far", which this server does not know: add it to DATABASE_CELLS/)
+  const { cells } = await near.must("GET", "/v1/operations")
+  assert.deepStrictEqual(cells, [{ name: "home", trouble: null }])
+})

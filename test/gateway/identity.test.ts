@@ -128,6 +128,11 @@ describe("an organisation", () => {
         owner: { name: "Bo", email: "bo@example.org" }
       })
       const foreign = other.token.secret as string
+      const apart = { name: "Apart", owner: { name: "Cy", email: "cy@example.org" }, cell: "moon" }
+      const refused = yield* ask(owner.token, "POST", "/v1/organisations", apart)
+      assert.strictEqual(refused.status, 422)
+      assert.match(JSON.stringify(refused.body), /there is no cell .*moon.*; there is home/)
+      assert.deepEqual((yield* must(foreign, "GET", "/v1/organisations")).organisations[0].cell, "home")
       assert.deepEqual((yield* must(foreign, "GET", "/v1/whoami")).organisation, { id: other.organisation.id, name: "Other" })
       assert.lengthOf((yield* must(foreign, "GET", "/v1/organisations")).organisations, 1)
       for (const list of ["users", "tokens"]) assert.lengthOf((yield* must(foreign, "GET", `/v1/${list}`))[list], 1)

@@ -37,7 +37,8 @@ interface Mark {
   readonly installation: string
 }
 
-const readMark = async (sql: postgres.Sql): Promise<Mark | null> => {
+/** What a database says of itself. */
+export const readMark = async (sql: postgres.Sql): Promise<Mark | null> => {
   const [mark] = await sql<Array<Mark>>`select name, installation from cell`
   return mark ?? null
 }

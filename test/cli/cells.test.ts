@@ -1,7 +1,7 @@
 /** What a server that shall have several databases is refused for, before anything is begun; no message shows a password. */
 import { ConfigProvider, Effect } from "effect"
 import { assert, it } from "vitest"
-import { cellsOf } from "../../cli/databases.ts"
+import { cellsOf } from "../../cli/cells.ts"
 import { settings } from "../../cli/settings.ts"
 
 const cellsWith = (env: Record<string, string>) =>
