@@ -61,6 +61,8 @@ export interface Homes<R> {
   readonly wake: (address: Address) => Effect.Effect<void>
   /** Stops the home, and begins the actor from what is stored. */
   readonly restart: (address: Address) => Effect.Effect<void>
+  /** Lifts a quarantine, and lets the actor begin where it belongs; false if there was none. */
+  readonly release: (address: Address, begin: (address: Address) => Effect.Effect<void>) => Effect.Effect<boolean, Unavailable>
   /** Every lane looks at once. */
   readonly hurry: Effect.Effect<void>
   readonly names: () => ReadonlyArray<HomeName>
@@ -246,6 +248,11 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
       Effect.andThen(
         leave((home) => keyOf(home) === keyOf(address)),
         activate(address)
+      ),
+    release: (address, begin) =>
+      journal.release(address).pipe(
+        Effect.mapError(unavailable),
+        Effect.tap((released) => (released ? begin(address) : Effect.void))
       ),
     hurry: Effect.sync(() => {
       for (const { outbox, timers } of lanes.all) {

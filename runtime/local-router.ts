@@ -10,14 +10,13 @@ import type { ActorDefinition } from "./actor.ts"
 import { makeHomes } from "./homes.ts"
 import { Journal } from "./journal.ts"
 import { runOutbox } from "./outbox.ts"
-import { Router, Unavailable } from "./router.ts"
+import { Router } from "./router.ts"
 import { deliveryOf, runTimers } from "./timers.ts"
 
 export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =>
   Layer.effect(
     Router,
     Effect.gen(function* () {
-      const journal = yield* Journal
       const homes = yield* makeHomes(definitions)
       const { deliver, versions } = homes
 
@@ -39,13 +38,7 @@ export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =
         wake: homes.wake,
         fire: (timer) => deliver(timer.address, deliveryOf(timer)),
         hurry: homes.hurry,
-        release: Effect.fnUntraced(function* (address) {
-          const released = yield* journal
-            .release(address)
-            .pipe(Effect.mapError(({ message }) => new Unavailable({ reason: "journal", message: `${message}; try again` })))
-          if (released) yield* homes.restart(address)
-          return released
-        }),
+        release: (address) => homes.release(address, homes.restart),
         drain: homes.drain
       })
     })

@@ -61,6 +61,13 @@ export const askForm =
 /** The code is old, the grant withdrawn, the client unknown: whoever connects it does so anew. */
 const refusal = (message: string) => ({ reason: "needs-reauth" as const, refused: true, message })
 
+/** Null: the operator has no client there. */
+export const oauthOf = ({
+  client,
+  ...kind
+}: Omit<OAuthKind, "client"> & { readonly client: OAuthClient | null }): OAuth | null =>
+  client === null ? null : makeOAuth({ ...kind, client })
+
 export const makeOAuth = (kind: OAuthKind): OAuth => {
   const { clientId, clientSecret } = kind.client
   const granted = (form: Readonly<Record<string, string>>, secrets: ReadonlyArray<string>, refreshToken: string | null) =>

@@ -11,6 +11,7 @@ import * as limits from "./limits.ts"
 import { makeTrace } from "./wire.ts"
 
 export interface Kind<Client> extends Service {
+  /** Beside what an OAuth client brings. */
   readonly takes: ReadonlyArray<Secret["kind"]>
   readonly guide: Provider["guide"]
   readonly oauth: OAuth | null
@@ -84,7 +85,7 @@ export const makeProvider = <Client>(kind: Kind<Client>): Provider => {
   return {
     integration: kind.integration,
     displayName: kind.displayName,
-    takes: kind.takes,
+    takes: kind.oauth === null ? kind.takes : [...kind.takes, "oauth"],
     trouble: null,
     actions: kind.specs.map(describe),
     guide: kind.guide,

@@ -46,7 +46,6 @@ const router = <R>(
   Effect.gen(function* () {
     const [nodes, coordination] = [yield* Nodes, yield* Coordination]
     const sharding = yield* Sharding.Sharding
-    const journal = yield* Journal
     const clientOf = yield* HomeEntity.client
     const pass = passOf(key)
     let isDraining = false
@@ -191,13 +190,7 @@ const router = <R>(
       wake: (address) => begin(address, "wake"),
       fire: (timer) => deliver(timer.address, deliveryOf(timer)),
       hurry: homes.hurry,
-      release: Effect.fnUntraced(function* (address) {
-        const released = yield* journal
-          .release(address)
-          .pipe(Effect.mapError(({ message }) => new Unavailable({ reason: "journal", message: `${message}; try again` })))
-        if (released) yield* begin(address, "restart")
-        return released
-      }),
+      release: (address) => homes.release(address, (released) => begin(released, "restart")),
       drain: Effect.suspend(() => {
         isDraining = true
         return homes.drain

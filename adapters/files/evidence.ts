@@ -44,7 +44,10 @@ export const layer = (directory: string): Layer.Layer<EvidenceStore, EvidenceErr
       return EvidenceStore.of({
         put: (owner, key, file, offset, bytes) => reach(() => put(owner, key, file, offset, bytes)),
         seal: (owner, evidence) => reach(() => writeWhole(boxOf(owner, evidence.key), manifest, JSON.stringify(evidence))),
-        drop: (owner, key) => reach(() => rm(boxOf(owner, key), { recursive: true, force: true })),
+        drop: (owner, key) =>
+          reach(async () => {
+            if ((await find(owner, key)) === null) await rm(boxOf(owner, key), { recursive: true, force: true })
+          }),
         find: (owner, key) => reach(() => find(owner, key)),
         list: (owner) =>
           reach(async () => {

@@ -49,6 +49,11 @@ describe("files of sessions", () => {
       yield* keeping(shelf, ({ seal }) => seal(owner, evidence))
       assert.deepStrictEqual(yield* keeping(shelf, ({ list }) => list(owner)), [evidence])
       assert.deepStrictEqual(yield* keeping(shelf, ({ list }) => list({ ...owner, org: "org_2" })), [])
+      // Another run of the same call that failed takes nothing away that is sealed, and all that is not.
+      yield* keeping(shelf, ({ drop }) => drop(owner, evidence.key))
+      assert.deepStrictEqual(yield* keeping(shelf, ({ find }) => find(owner, evidence.key)), evidence)
+      yield* keeping(shelf, ({ put, drop }) => Effect.andThen(put(owner, "b", 0, 0, Buffer.from("z")), drop(owner, "b")))
+      assert.strictEqual((yield* Effect.flip(keeping(shelf, ({ read }) => read(owner, "b", 0, 0)))).reason, "missing")
       assert.strictEqual(Buffer.from(yield* keeping(shelf, ({ read }) => read(owner, evidence.key, 0, 1))).toString(), "y")
       assert.strictEqual((yield* Effect.flip(keeping(shelf, ({ read }) => read(owner, evidence.key, 1, 0)))).reason, "missing")
     }).pipe(Effect.scoped)

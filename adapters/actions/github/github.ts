@@ -5,7 +5,7 @@
 import type { Octokit } from "@octokit/rest"
 import { Effect, Redacted } from "effect"
 import type { Account, Provider } from "../../../actors/ports/actions.ts"
-import { askForm, makeOAuth, type OAuthClient } from "../oauth.ts"
+import { askForm, type OAuthClient, oauthOf } from "../oauth.ts"
 import { makeProvider, plainToken } from "../provider.ts"
 import { installationTokens } from "./app.ts"
 import { octokitAt, service } from "./client.ts"
@@ -40,20 +40,17 @@ export const githubProvider = ({ apiUrl, url, client }: GithubOptions): Provider
   const gone = (error: { readonly reason: string }) => ["needs-reauth", "not-found"].includes(error.reason)
   return makeProvider<Octokit>({
     ...service,
-    takes: client === null ? ["token", "app"] : ["token", "app", "oauth"],
+    takes: ["token", "app"],
     guide,
     // https://docs.github.com/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
-    oauth:
-      client === null
-        ? null
-        : makeOAuth({
-            ...service,
-            client,
-            authorizeUrl: `${url}/login/oauth/authorize`,
-            tokenUrl: `${url}/login/oauth/access_token`,
-            scopes: "repo workflow",
-            speaksPkce: true
-          }),
+    oauth: oauthOf({
+      ...service,
+      client,
+      authorizeUrl: `${url}/login/oauth/authorize`,
+      tokenUrl: `${url}/login/oauth/access_token`,
+      scopes: "repo workflow",
+      speaksPkce: true
+    }),
     app: appSetup(url, apiUrl),
     specs: [...githubReads, ...githubWrites, ...githubDangers],
     client: octokitAt(apiUrl),

@@ -1,7 +1,7 @@
 /** Linear over its GraphQL. What is made has an id of ours, so that it is made once. https://linear.app/developers */
 import { Effect } from "effect"
 import type { Provider } from "../../../actors/ports/actions.ts"
-import { askForm, makeOAuth, type OAuthClient } from "../oauth.ts"
+import { askForm, type OAuthClient, oauthOf } from "../oauth.ts"
 import { makeProvider, plainToken } from "../provider.ts"
 import { linearActions, linearUser } from "./actions.ts"
 import { type LinearClient, linearClient, readLinear } from "./client.ts"
@@ -20,20 +20,17 @@ const service = { integration: "linear", displayName: "Linear", read: readLinear
 export const linearProvider = ({ apiUrl, url, client }: LinearOptions): Provider =>
   makeProvider<LinearClient>({
     ...service,
-    takes: client === null ? ["token"] : ["token", "oauth"],
+    takes: ["token"],
     guide,
     // https://linear.app/developers/oauth-2-0-authentication
-    oauth:
-      client === null
-        ? null
-        : makeOAuth({
-            ...service,
-            client,
-            authorizeUrl: `${url}/oauth/authorize`,
-            tokenUrl: `${apiUrl}/oauth/token`,
-            scopes: "read,write",
-            speaksPkce: true
-          }),
+    oauth: oauthOf({
+      ...service,
+      client,
+      authorizeUrl: `${url}/oauth/authorize`,
+      tokenUrl: `${apiUrl}/oauth/token`,
+      scopes: "read,write",
+      speaksPkce: true
+    }),
     specs: linearActions,
     client: async (token, fetch) => linearClient(apiUrl, token, fetch),
     counts: (_, body) => /"query":"\s*mutation/.test(body.slice(0, 100)),

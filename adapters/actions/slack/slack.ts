@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import type { Provider } from "../../../actors/ports/actions.ts"
 import type { Reading } from "../failure.ts"
-import { askForm, makeOAuth, type OAuthClient } from "../oauth.ts"
+import { askForm, type OAuthClient, oauthOf } from "../oauth.ts"
 import { makeProvider, plainToken } from "../provider.ts"
 import type { Answer } from "../wire.ts"
 import { type SlackClient, slackActions, slackUser } from "./actions.ts"
@@ -54,21 +54,18 @@ export const slackService = { integration: "slack", displayName: "Slack", read: 
 export const slackProvider = ({ url, client }: SlackOptions): Provider =>
   makeProvider<SlackClient>({
     ...slackService,
-    takes: client === null ? ["token"] : ["token", "oauth"],
+    takes: ["token"],
     guide,
     // https://docs.slack.dev/authentication/installing-with-oauth
-    oauth:
-      client === null
-        ? null
-        : makeOAuth({
-            ...slackService,
-            client,
-            authorizeUrl: `${url}/oauth/v2/authorize`,
-            tokenUrl: `${url}/api/oauth.v2.access`,
-            scopes,
-            // Only of an app that has no secret: https://docs.slack.dev/authentication/using-pkce
-            speaksPkce: false
-          }),
+    oauth: oauthOf({
+      ...slackService,
+      client,
+      authorizeUrl: `${url}/oauth/v2/authorize`,
+      tokenUrl: `${url}/api/oauth.v2.access`,
+      scopes,
+      // Only of an app that has no secret: https://docs.slack.dev/authentication/using-pkce
+      speaksPkce: false
+    }),
     specs: slackActions,
     client: (token, fetch) => slackClient(url, token, fetch),
     tokenOf: (secret) => Effect.succeed(plainToken(secret)),
