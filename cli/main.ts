@@ -1,5 +1,5 @@
 /**
- * The `proliferate` command. Every subcommand is a file of commands/; this one mounts them, says how they fail (failure.ts), and
+ * The `proliferate` command. Every subcommand is a file of commands/; this one mounts them (commands.ts), says how they fail (failure.ts), and
  * decides the exit code. Bundled into one file it runs anywhere node does, without node_modules: on laptops and in sandboxes.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -7,75 +7,27 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, Logger } from "effect"
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import manifest from "../package.json" with { type: "json" }
-import { actions } from "./commands/actions.ts"
-import { actor } from "./commands/actor.ts"
-import { agent } from "./commands/agent.ts"
-import { agents } from "./commands/agents.ts"
-import { approvals } from "./commands/approvals.ts"
-import { asFlag, completion } from "./commands/completion.ts"
-import { configurations } from "./commands/configurations.ts"
-import { connections } from "./commands/connections.ts"
-import { connectors } from "./commands/connectors.ts"
-import { daemon } from "./commands/daemon.ts"
-import { doctor } from "./commands/doctor.ts"
-import { grants } from "./commands/grants.ts"
-import { inbox } from "./commands/inbox.ts"
-import { machines } from "./commands/machines.ts"
-import { mcp } from "./commands/mcp.ts"
-import { ops } from "./commands/ops.ts"
-import { organisations } from "./commands/organisations.ts"
-import { policy } from "./commands/policy.ts"
-import { repos } from "./commands/repos.ts"
-import { serve } from "./commands/serve.ts"
-import { sessions } from "./commands/sessions.ts"
-import { slack } from "./commands/slack.ts"
-import { tokens } from "./commands/tokens.ts"
-import { users } from "./commands/users.ts"
-import { whoami } from "./commands/whoami.ts"
+import { commandsFor } from "./commands.ts"
+import { asFlag } from "./completions.ts"
 import { asJson, asText, exits, Failed, usage } from "./failure.ts"
 import { Json } from "./output.ts"
 
-const root = Command.make("proliferate").pipe(
-  Command.withDescription(
-    "Runs coding agents in the background for a team. The server is found by PROLIFERATE_URL (http://127.0.0.1:8787 if unset); the token is PROLIFERATE_TOKEN or the file ~/.config/proliferate/token."
-  ),
-  Command.withSubcommands([
-    serve,
-    doctor,
-    whoami,
-    sessions,
-    actions,
-    inbox,
-    approvals,
-    grants,
-    policy,
-    connections,
-    connectors,
-    slack,
-    repos,
-    configurations,
-    agents,
-    organisations,
-    users,
-    tokens,
-    actor,
-    machines,
-    ops,
-    completion,
-    daemon,
-    agent,
-    mcp
-  ]),
-  Command.withGlobalFlags([Json]),
-  Command.withExamples([
-    { command: "proliferate repos add https://github.com/acme/web.git", description: "1. Register a repository" },
-    { command: "proliferate configurations create --name web --repo web", description: "2. Say what sessions get" },
-    {
-      command: 'proliferate sessions create -c web -p "Fix the login test." --attach',
-      description: "3. Start an agent and watch it"
-    }
-  ])
-)
+const rootOf = (commands: Effect.Success<ReturnType<typeof commandsFor>>) =>
+  Command.make("proliferate").pipe(
+    Command.withDescription(
+      "Runs coding agents in the background for a team. The server is found by PROLIFERATE_URL (http://127.0.0.1:8787 if unset); the token is PROLIFERATE_TOKEN or the file ~/.config/proliferate/token."
+    ),
+    Command.withSubcommands(commands),
+    Command.withGlobalFlags([Json]),
+    Command.withExamples([
+      { command: "proliferate repos add https://github.com/acme/web.git", description: "1. Register a repository" },
+      { command: "proliferate configurations create --name web --repo web", description: "2. Say what sessions get" },
+      {
+        command: 'proliferate sessions create -c web -p "Fix the login test." --attach',
+        description: "3. Start an agent and watch it"
+      }
+    ])
+  )
 
 const asked = process.argv.slice(2)
 const wantsJson = asked.includes("--json")
@@ -129,7 +81,12 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error
 })
 
-Command.runWith(root, { version: manifest.version })(asFlag(asked)).pipe(
+const args = asFlag(asked)
+commandsFor(args).pipe(
+  Effect.flatMap(
+    (commands): Effect.Effect<void, unknown, Command.Environment> =>
+      Command.runWith(rootOf(commands), { version: manifest.version })(args)
+  ),
   Effect.provideService(CliOutput.Presenter, presenter),
   Effect.provideService(
     CliConfig.CliConfig,

@@ -5,7 +5,6 @@ import { guide, history, list, status } from "./actions/look.ts"
 import { run } from "./actions/run.ts"
 
 export const actions = Command.make("actions").pipe(
-  Command.withShortDescription("Act on services: what may be done, how, and doing it"),
   Command.withDescription(
     "Actions at services that the organisation connected. No key is needed, and none is in the sandbox: calls are made by the server, under the rules that people set."
   ),

@@ -66,7 +66,6 @@ const history = Command.make(
 )
 
 export const actor = Command.make("actor").pipe(
-  Command.withShortDescription("For operators: the actors behind sessions"),
   Command.withDescription("Looks into the actors behind sessions: their state, what it takes, and their journal."),
   Command.withSubcommands([show, history])
 )

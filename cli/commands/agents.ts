@@ -126,7 +126,6 @@ const check = Command.make(
 )
 
 export const agents = Command.make("agents").pipe(
-  Command.withShortDescription("Agents on the server's host: list, install, check"),
   Command.withDescription(
     "The programs that think and act in sessions: opencode, claude, codex, the scripted one, and whatever agents.json in the server's data directory describes."
   ),

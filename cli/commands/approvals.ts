@@ -126,7 +126,6 @@ const settle = Command.make(
 ).pipe(Command.withDescription("Says what came of a call of which nobody knows whether it took effect"))
 
 export const approvals = Command.make("approvals").pipe(
-  Command.withShortDescription("Decide what agents asked for"),
   Command.withDescription("Calls of agents that wait for a person. `proliferate inbox` lists them."),
   Command.withSubcommands([
     show,

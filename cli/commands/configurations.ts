@@ -104,7 +104,4 @@ const list = Command.make(
   })
 ).pipe(Command.withDescription("Configurations of your organisation"), Command.withAlias("ls"))
 
-export const configurations = Command.make("configurations").pipe(
-  Command.withDescription("What sessions are instances of: repositories and an agent"),
-  Command.withSubcommands([create, list])
-)
+export const configurations = Command.make("configurations").pipe(Command.withSubcommands([create, list]))

@@ -216,7 +216,6 @@ const revoke = Command.make(
 ).pipe(Command.withDescription("Disconnects a service: its secret is forgotten here, and revoked there where that can be done"))
 
 export const connections = Command.make("connections").pipe(
-  Command.withShortDescription("Services that agents may act on"),
   Command.withDescription(
     "Credentials of the organisation at services. They stay with the server: no agent and no answer ever has one."
   ),

@@ -148,7 +148,6 @@ const remove = Command.make(
 ).pipe(Command.withDescription("Removes a server and its actions"))
 
 export const connectors = Command.make("connectors").pipe(
-  Command.withShortDescription("MCP servers whose tools are actions"),
   Command.withDescription("Servers that speak MCP over HTTP: their tools become actions of agents, by the same rules as any."),
   Command.withSubcommands([add, list, validate, change, remove])
 )

@@ -10,7 +10,6 @@ export const doctor = Command.make(
     yield* runInPackage("cli/doctor/main.ts", (yield* Json) ? ["--json"] : [])
   })
 ).pipe(
-  Command.withShortDescription("Say what this machine has and lacks for a server"),
   Command.withDescription(
     "Tries everything that a server needs or would like, without starting one: isolation, limits, database, disk, git, npm, agents. Says what each lack costs and how to mend it. Exit code 1 when `npm start` could not work here. It reads the same variables as the server does and shows no secret of theirs."
   ),

@@ -235,7 +235,6 @@ const preview = Command.make(
 ).pipe(Command.withDescription("What a grant would have let run, had it been there; nothing is lent"))
 
 export const grants = Command.make("grants").pipe(
-  Command.withShortDescription("Permissions that are lent to agents for a while"),
   Command.withDescription(
     "A grant lets calls that fit run without asking each time: so many, so long, in one scope, for some arguments."
   ),

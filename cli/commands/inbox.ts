@@ -37,7 +37,6 @@ export const inbox = Command.make(
     yield* answer(json, () => table(rowHead, value.calls.map(rowText), "Nothing waits for a person."))
   })
 ).pipe(
-  Command.withShortDescription("Calls of agents that wait for a person"),
   Command.withDescription(
     "What agents asked to do and may not without a person, newest first, and calls of which nobody knows whether they took effect."
   ),

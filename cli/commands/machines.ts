@@ -49,7 +49,6 @@ const render = Command.make(
 )
 
 export const machines = Command.make("machines").pipe(
-  Command.withShortDescription("The state machines that sessions run on: list, draw"),
   Command.withDescription(
     "Every actor is a state machine; these commands draw it from the code that runs. They need the whole package."
   ),

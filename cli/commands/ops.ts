@@ -175,7 +175,6 @@ const retention = Command.make(
 )
 
 export const ops = Command.make("ops").pipe(
-  Command.withShortDescription("For operators: what has come apart, and putting it right"),
   Command.withDescription(
     "Shows where what is stored and what is there have come apart, plans what would put it right, and does it."
   ),

@@ -59,7 +59,4 @@ const list = Command.make(
   })
 ).pipe(Command.withDescription("The organisation that you belong to"), Command.withAlias("ls"))
 
-export const organisations = Command.make("organisations").pipe(
-  Command.withDescription("Teams that share nothing with each other"),
-  Command.withSubcommands([add, list])
-)
+export const organisations = Command.make("organisations").pipe(Command.withSubcommands([add, list]))

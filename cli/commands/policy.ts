@@ -223,7 +223,6 @@ const rehearse = Command.make(
 ).pipe(Command.withDescription("What other rules would have done to the calls of the last days; nothing is saved"))
 
 export const policy = Command.make("policy").pipe(
-  Command.withShortDescription("The rules by which agents may act"),
   Command.withDescription(
     "What becomes of calls: allow runs them, ask and alwaysAsk ask a person, deny refuses. Without a rule reads run, writes are asked about, what is dangerous is denied."
   ),

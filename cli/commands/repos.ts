@@ -90,7 +90,4 @@ const list = Command.make(
   })
 ).pipe(Command.withDescription("Repositories of your organisation"), Command.withAlias("ls"))
 
-export const repos = Command.make("repos").pipe(
-  Command.withDescription("Git repositories that sessions work on"),
-  Command.withSubcommands([add, list])
-)
+export const repos = Command.make("repos").pipe(Command.withSubcommands([add, list]))

@@ -26,7 +26,6 @@ export const serve = Command.make(
     })
   })
 ).pipe(
-  Command.withShortDescription("Run the server"),
   Command.withDescription(
     "Runs the server until it is interrupted: HTTP and WebSocket on 127.0.0.1, and a PostgreSQL of its own unless DATABASE_URL names one. The first start prints an administrator's token, once. With --json its first line on stdout says where it listens and what it runs on."
   ),

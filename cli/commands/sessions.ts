@@ -14,7 +14,6 @@ import { prompt } from "./sessions/prompt.ts"
 import { pull } from "./sessions/pull.ts"
 
 export const sessions = Command.make("sessions").pipe(
-  Command.withShortDescription("Agents at work: create, watch, steer, pause, stop"),
   Command.withDescription("A session is an agent in a sandbox of its own that holds the repositories of a configuration."),
   Command.withSubcommands([
     create,

@@ -51,7 +51,6 @@ const unlink = Command.make(
 ).pipe(Command.withDescription("Takes a link back: your own, or anybody's as an administrator"))
 
 export const slack = Command.make("slack").pipe(
-  Command.withShortDescription("Decide calls from Slack"),
   Command.withDescription(
     "Calls that wait for a person are shown in the channel of the connection's setting `approvals`, and decided there by people who linked themselves and may decide."
   ),

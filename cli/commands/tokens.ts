@@ -104,7 +104,4 @@ const revoke = Command.make(
   })
 ).pipe(Command.withDescription("Makes a token invalid at once"))
 
-export const tokens = Command.make("tokens").pipe(
-  Command.withDescription("What programs and people prove themselves with"),
-  Command.withSubcommands([add, list, revoke])
-)
+export const tokens = Command.make("tokens").pipe(Command.withSubcommands([add, list, revoke]))

@@ -79,7 +79,4 @@ const linkSlack = Command.make(
   })
 ).pipe(Command.withDescription("Says who a person of Slack is here: what they press there counts as that user's decision"))
 
-export const users = Command.make("users").pipe(
-  Command.withDescription("People of your organisation and their roles"),
-  Command.withSubcommands([add, list, revoke, linkSlack])
-)
+export const users = Command.make("users").pipe(Command.withSubcommands([add, list, revoke, linkSlack]))

@@ -35,7 +35,4 @@ export const whoami = Command.make(
       ])
     )
   })
-).pipe(
-  Command.withShortDescription("Who the server takes you for, and your role"),
-  Command.withDescription("Says who the server takes you for: a user with a role, or, inside a sandbox, its session.")
-)
+).pipe(Command.withDescription("Says who the server takes you for: a user with a role, or, inside a sandbox, its session."))

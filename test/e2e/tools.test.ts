@@ -38,6 +38,11 @@ it("lies in the workspace, in no commit, and is written anew when a service is c
   assert.notInclude(after, sentryToken)
 })
 
+it("starts its command from what it compiled before, where no snapshot keeps it", full, async () => {
+  const said = await shown({ run: "proliferate --version; proliferate --version; find /tmp/.proliferate -type f | wc -l" })
+  assert.match(said, /proliferate v[\s\S]*proliferate v[\s\S]*\b[1-9]\d*\b/)
+})
+
 it("are tools of the agent, one for each action that it may call", full, async () => {
   const said = await shown({ tools: true })
   assert.match(said, /tools: .*\bsentry_list_issues\b.*\bsentry_update_issue\b.*\brequest_grant\b/)

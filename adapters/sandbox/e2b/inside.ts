@@ -70,7 +70,7 @@ export const makeInside = ({ once, repeatable }: Api, template: string) => {
         machine.files.write(draft, bundle.bytes, { user: "root", gzip: true, requestTimeoutMs: limits.uploadMs, signal }),
       limits.uploadMs
     )
-    const command = `printf '#!/bin/sh\\nexec %s %s "$@"\\n' ${quoted(node)} ${bundlePath} > ${opt}/bin/proliferate && chmod 755 ${opt}/bin/proliferate`
+    const command = `printf '#!/bin/sh\\nNODE_COMPILE_CACHE=/tmp/.proliferate exec %s %s "$@"\\n' ${quoted(node)} ${bundlePath} > ${opt}/bin/proliferate && chmod 755 ${opt}/bin/proliferate`
     const check = `echo '${bundle.sha256}  ${draft}' | sha256sum -c --quiet - && chmod 644 ${draft} && mv -f ${draft} ${bundlePath}`
     yield* shell(machine, "install the daemon", `${check} && ${command}`)
     return node

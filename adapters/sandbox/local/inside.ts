@@ -136,6 +136,12 @@ const ownEtc = {
   "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n"
 }
 
+/** Compiled once in a sandbox: half of the time that a call of it takes. */
+const command = `#!/bin/sh
+export NODE_COMPILE_CACHE="\${PROLIFERATE_COMPILED:-/tmp/.proliferate}"
+exec "\${PROLIFERATE_NODE:-${node}}" "\${PROLIFERATE_BUNDLE:-${bundle}}" "$@"
+`
+
 export const filterFile = "filter"
 export const sealFile = "seal"
 
@@ -145,7 +151,7 @@ export const writeInside = (place: Place, filter: Filter | null) =>
     await makeDirectory(place.inside, 0o755)
     const files: Record<string, string | Buffer> = {
       ...ownEtc,
-      proliferate: `#!/bin/sh\nexec "\${PROLIFERATE_NODE:-${node}}" "\${PROLIFERATE_BUNDLE:-${bundle}}" "$@"\n`,
+      proliferate: command,
       ...(filter && { [filterFile]: filter.bytes, [sealFile]: seal(filter) })
     }
     for (const [name, content] of Object.entries(files)) await writeDurably(join(place.inside, name), content, 0o755)

@@ -39,6 +39,8 @@ export const unsafe: Isolation = {
       ...(view.agents !== null && { PROLIFERATE_AGENTS_DIR: view.agents }),
       PROLIFERATE_NODE: view.node,
       PROLIFERATE_BUNDLE: bundle,
+      // The host's own /tmp is others' as well, and what is compiled is run.
+      PROLIFERATE_COMPILED: join(view.home, ".proliferate/compiled"),
       PROLIFERATE_AGENTS_DIR: view.agents ?? ""
     }
     return [
