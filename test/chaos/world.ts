@@ -10,6 +10,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
 import { Effect, Exit, Scope } from "effect"
+import { hostGoneMs } from "../../adapters/cluster/limits.ts"
 import { postgresIn, signal } from "../../adapters/postgres/embedded/processes.ts"
 import { type Embedded, startEmbedded } from "../../adapters/postgres/embedded.ts"
 import { client, socketUrl } from "../../adapters/postgres/pool.ts"
@@ -31,6 +32,8 @@ const agents = {
   }
 }
 
+/** A freeze that is long already outlasts, of a node, what the others wait before they take its sandboxes for gone. */
+const longMs = 4_000
 /** How one node stops hearing the other: what it is asked, what it answers, or both. */
 const cuts: ReadonlyArray<RelayState> = ["unheard", "silent", "held"]
 
@@ -174,8 +177,12 @@ export class World {
         node.kill(Math.min(forMs, 2_000))
         return node.options.name
       case "node.freeze":
-        await node.freeze(forMs)
-        return node.options.name
+        if (!this.isCluster || forMs < longMs) {
+          await node.freeze(forMs)
+          return node.options.name
+        }
+        await node.freeze(forMs + hostGoneMs)
+        return `${node.options.name}, until it was given up`
       case "peers.cut": {
         const relay = this.#relays.get(node.options.name)!
         const how = cuts[Math.floor(pick / this.nodes.length) % cuts.length]!
