@@ -166,11 +166,11 @@ export class Approvals extends Context.Service<
         const visible = displayed(params).value as Readonly<Record<string, unknown>>
         const pins = Object.keys(params).filter((name) => JSON.stringify(visible[name]) === JSON.stringify(params[name]))
         const call = { org, sessionId, configurationId, automationId, integration, action, risk, params }
-        return { draft: narrowestFor(call, pins), call }
+        return { draft: narrowestFor(call, pins), call, pinnable: new Set(pins) }
       })
 
       const widened = Effect.fnUntraced(function* (pass: Pass, id: string, given: NonNullable<(typeof Approval.Type)["grant"]>) {
-        const { draft, call } = yield* draftOf(pass, id)
+        const { draft, call, pinnable } = yield* draftOf(pass, id)
         const { pins, scope = "session", constraints, ...changes } = given
         const scopeId = {
           session: call.sessionId,
@@ -181,6 +181,12 @@ export class Approvals extends Context.Service<
         if (scopeId === null) return yield* fail("invalid", `grant.scope: this call belongs to no ${scope}`)
         const unknown = pins?.find((name) => !Object.hasOwn(call.params, name))
         if (unknown !== undefined) return yield* fail("invalid", `grant.pins: the call has no argument ${unknown}`)
+        const hidden = pins?.find((name) => !pinnable.has(name))
+        if (hidden !== undefined)
+          return yield* fail(
+            "invalid",
+            `grant.pins: ${hidden} is hidden from people, or too long to be shown, and a grant is read by them`
+          )
         const pinned = pins === undefined ? draft.constraints : narrowestFor(call, pins).constraints
         return {
           ...draft,

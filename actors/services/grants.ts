@@ -10,10 +10,12 @@ import { Constraint } from "../../machines/policy/constraints.ts"
 import { newId } from "../../runtime/address.ts"
 import { type AskError, Router } from "../../runtime/router.ts"
 import { canonical } from "../canonical.ts"
+import { displayed } from "../displayed.ts"
 import { Providers } from "../ports/actions.ts"
 import { Calls } from "../ports/calls.ts"
 import { Directory, type DirectoryError } from "../ports/directory.ts"
 import { type GrantRequest, Grants, type LentGrant } from "../ports/grants.ts"
+import { redactText } from "../redaction.ts"
 import { type Pass, userOf } from "./access.ts"
 import { callAddress } from "./actions.ts"
 import { ServiceError } from "./error.ts"
@@ -195,6 +197,11 @@ export class GrantsOf extends Context.Service<
           if (action === "*")
             return yield* fail("invalid", "action: name one; what is lent for every action, an administrator lends")
           yield* known(org, integration, action)
+          if (JSON.stringify(displayed(constraints).value) !== JSON.stringify(constraints))
+            return yield* fail(
+              "invalid",
+              "constraints: one holds what looks like a secret, or is too long to be shown, and people read what they lend"
+            )
           const draft: GrantDraft = {
             scope: { type: "session", id: pass.session.id },
             integration,
@@ -205,7 +212,11 @@ export class GrantsOf extends Context.Service<
             lastsMs
           }
           const id = yield* newId("grq")
-          const asked = yield* grants.ask({ id, org, sessionId: pass.session.id, draft, reason }, requestsOpenMax, requestMs)
+          const asked = yield* grants.ask(
+            { id, org, sessionId: pass.session.id, draft, reason: redactText(reason) },
+            requestsOpenMax,
+            requestMs
+          )
           return (
             asked ??
             (yield* fail("limit", `${requestsOpenMax} requests of this session are open already; wait for one to be answered`))

@@ -43,6 +43,41 @@ describe("a budget", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("holds no argument that is hidden from people, however it is asked for", () =>
+    Effect.gen(function* () {
+      const { waiting, pending, decide, gateway, owner } = yield* scene()
+      const secret = "ghp_0123456789abcdefghij"
+      const id = yield* pending(yield* waiting("add_note", { page: "home", text: `use ${secret}` }))
+      const refused = yield* decide(id, "approve", { as: "grant", grant: { pins: ["page", "text"] } })
+      assert.deepStrictEqual([refused.status, refused.body.code], [400, "invalid"])
+      assert.match(refused.body.detail, /grant.pins: text/)
+      assert.strictEqual((yield* decide(id, "approve", { as: "grant" })).status, 200)
+      const grants = yield* gateway.must(owner, "GET", "/v1/grants?ended=true")
+      assert.deepStrictEqual(
+        grants.grants[0].constraints.map(({ path }: any) => path),
+        ["page"]
+      )
+      const history = yield* gateway.must(owner, "GET", `/v1/actors/approval/${id}/history`)
+      assert.notInclude(JSON.stringify([grants, history]), secret)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is asked for without secrets: such an argument is refused, and what is said of it is not shown", () =>
+    Effect.gen(function* () {
+      const { agent, gateway, owner, session } = yield* scene()
+      const secret = "ghp_0123456789abcdefghij"
+      const ask = (more: Record<string, unknown>) =>
+        gateway.ask(agent, "POST", `/v1/sessions/${session.id}/grants`, { integration: "notebook", action: "add_note", ...more })
+      const pinned = yield* ask({ constraints: [{ path: "text", op: "equals", value: secret }], reason: "often" })
+      assert.deepStrictEqual([pinned.status, pinned.body.code], [400, "invalid"])
+      const asked = yield* ask({ constraints: [{ path: "page", op: "equals", value: "home" }], reason: `with ${secret}, often` })
+      assert.deepStrictEqual([asked.status, asked.body.reason], [202, "with [redacted], often"])
+      const all = yield* gateway.must(owner, "GET", "/v1/grant-requests?all=true")
+      assert.lengthOf(all.requests, 1)
+      assert.notInclude(JSON.stringify(all), secret)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("that is revoked stops what waits under it, and says how many", () =>
     Effect.gen(function* () {
       const { waiting, pending, decide, gateway, owner, status, integration, call } = yield* scene()
