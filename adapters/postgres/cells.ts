@@ -97,13 +97,15 @@ export const layer = (urls: ReadonlyMap<string, string>): Layer.Layer<Cells, Cel
       const { sql } = pools
       if ((yield* asked(() => readMark(sql))) === null) yield* mayBegin(sql)
       const made = { name: homeCell, installation: yield* newId("ins") }
-      const found = yield* asked(() => mark(sql, made, true))
+      const found = yield* asked(() => mark(sql, made))
       if (found?.name !== homeCell)
         return yield* new CellError({
           message: `the database at DATABASE_URL is the cell ${found?.name} of an installation, and not its home: correct DATABASE_URL`
         })
       const home: Cell = { name: homeCell, pools, trouble: () => null, ready: Effect.void }
-      const others = yield* Effect.forEach(urls, ([name, url]) => watched(name, url, found.installation), {
+      const { installation } = found
+      const isInUse = async (name: string) => (await sql`select from organisations where cell = ${name} limit 1`).length > 0
+      const others = yield* Effect.forEach(urls, ([name, url]) => watched({ name, installation }, url, () => isInUse(name)), {
         concurrency: "unbounded"
       })
       const settled = yield* asked(

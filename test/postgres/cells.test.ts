@@ -2,12 +2,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { celledDirectory } from "../../adapters/postgres/cells/records.ts"
+import * as CelledStores from "../../adapters/postgres/cells/stores.ts"
 import * as PostgresCells from "../../adapters/postgres/cells.ts"
 import * as PostgresDirectory from "../../adapters/postgres/directory.ts"
 import * as PostgresNodes from "../../adapters/postgres/nodes.ts"
 import { connect, Postgres } from "../../adapters/postgres/pool.ts"
 import { Feeds } from "../../runtime/feeds.ts"
+import { Journal } from "../../runtime/journal.ts"
 import { Nodes } from "../../runtime/nodes.ts"
+import { Parts } from "../../runtime/parts.ts"
 import { otherCell, soundCell } from "../support/cells.ts"
 import { far, message, near, server, until } from "../support/cells-hosting.ts"
 import { emptyDatabase, migratedDatabase } from "../support/postgres.ts"
@@ -49,6 +52,19 @@ describe("an organisation in a cell", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("is there once its home knows of it, though a server died when only its cell did", () =>
+    Effect.gen(function* () {
+      const { directory, cells } = yield* server
+      const { sql } = cells.all[1]!.pools
+      yield* Effect.promise(() => sql`insert into organisations (id, name, cell) values ('org_half', 'half', ${otherCell})`)
+      assert.isFalse((yield* directory.organisations).some(({ id }) => id === "org_half"))
+      const made = yield* directory.addOrganisation({ id: "org_half", name: "half", cell: otherCell })
+      assert.deepInclude((yield* directory.organisations).at(-1), { id: made.id, cell: otherCell })
+      const again = yield* Effect.flip(directory.addOrganisation({ id: "org_half", name: "half", cell: otherCell }))
+      assert.strictEqual(again.reason, "conflict")
+    }).pipe(Effect.scoped)
+  )
+
   it.live("is refused where there is no such cell, and told which there are", () =>
     Effect.gen(function* () {
       const { directory } = yield* server
@@ -80,7 +96,7 @@ describe("what a server does not know", () => {
 
   it.live("a database that is another cell, or another installation's, is not written to", () =>
     Effect.gen(function* () {
-      const [homeUrl, cellUrl, strangerUrl] = [yield* migratedDatabase, yield* emptyDatabase, yield* migratedDatabase]
+      const [homeUrl, cellUrl, strangerUrl] = [yield* migratedDatabase, yield* migratedDatabase, yield* migratedDatabase]
       const serverWith = (own: string, urls: Readonly<Record<string, string>>) =>
         Effect.map(
           Layer.build(
@@ -104,14 +120,43 @@ describe("what a server does not know", () => {
       assert.match(strange.all[2]!.trouble()!.why, /its database has people of its own, so it is no cell/)
       const theirs = yield* serverWith(strangerUrl, { eu: cellUrl })
       assert.match(theirs.all[1]!.trouble()!.why, /its database is the cell eu, of another installation/)
+      assert.lengthOf(yield* Effect.promise(() => sql`select from cell where name <> 'home'`), 0)
+      // Nor are its commands anyone's but theirs.
+      const division = yield* Effect.provide(
+        Parts,
+        CelledStores.layer.pipe(Layer.provide(Layer.succeed(PostgresCells.Cells, strange)))
+      )
+      const stores = division!.all.find(({ name }) => name === "them")!.stores
+      assert.strictEqual((yield* Effect.flip(Context.get(stores, Journal).claim(1, 1_000))).reason, "unavailable")
+
+      const home = yield* connect(homeUrl)
+      yield* Effect.promise(() => home.sql`insert into organisations (id, name, cell) values ('org_e', 'e', 'eu')`)
+      const emptyUrl = yield* emptyDatabase
+      const moved = yield* serverWith(homeUrl, { eu: emptyUrl })
+      assert.match(moved.all[1]!.trouble()!.why, /does not know that it is, though organisations live in this cell/)
+      const empty = yield* connect(emptyUrl)
+      assert.lengthOf(yield* Effect.promise(() => empty.sql`select from pg_tables where schemaname = 'public'`), 0)
+
       const wrongHome = yield* Effect.flip(serverWith(cellUrl, { us: homeUrl }))
       assert.match(wrongHome.message, /the database at DATABASE_URL is the cell eu/)
     }).pipe(Effect.scoped)
   )
 
+  it.live("a database that becomes another under our hands is left alone within a second or two", () =>
+    Effect.gen(function* () {
+      const { cells } = yield* server
+      const [, other] = cells.all
+      yield* Effect.promise(() => other!.pools.sql`update cell set name = 'third'`)
+      yield* until("it is left alone", Effect.flip(cells.find("org_far")), () => true, 4_500)
+      assert.match(other!.trouble()!.why, /its database is the cell third/)
+      yield* Effect.promise(() => other!.pools.sql`update cell set name = ${otherCell}`)
+      yield* until("it is used again", cells.find("org_far"), () => true, 4_500)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("that a database has cells beside it is known to servers that were not told, and begins while no other runs", () =>
     Effect.gen(function* () {
-      const [pools, cellUrl] = [yield* Effect.flatMap(migratedDatabase, (url) => connect(url)), yield* emptyDatabase]
+      const [pools, cellUrl] = [yield* Effect.flatMap(migratedDatabase, (url) => connect(url)), yield* migratedDatabase]
       const isHome = Effect.provideService(PostgresCells.isHome, Postgres, pools)
       const begin = Layer.build(PostgresCells.layer(new Map([["eu", cellUrl]]))).pipe(
         Effect.provideService(Postgres, pools),

@@ -12,7 +12,7 @@ import { localRouter } from "../../runtime/local-router.ts"
 import { Router } from "../../runtime/router.ts"
 import { otherCell } from "./cells.ts"
 import { lampActor, lampAddress } from "./lamp.ts"
-import { emptyDatabase, migratedDatabase } from "./postgres.ts"
+import { migratedDatabase } from "./postgres.ts"
 import { relayTo, serverOf, throughRelay } from "./relay.ts"
 
 /** Tries until it is so, as a client would. */
@@ -31,7 +31,7 @@ export const home = Layer.effect(
 
 /** A server that hosts lamps; its second cell is behind a relay. */
 export const server = Effect.gen(function* () {
-  const url = yield* emptyDatabase
+  const url = yield* migratedDatabase
   const relay = yield* relayTo(serverOf(url))
   const actor = lampActor()
   const tables = Layer.mergeAll(CelledRecords.layer, CelledStores.layer).pipe(

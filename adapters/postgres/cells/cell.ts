@@ -8,7 +8,7 @@
  */
 import { Clock, Deferred, Effect, Schema } from "effect"
 import type postgres from "postgres"
-import { migrate } from "../migrate.ts"
+import { type MigrationError, migrate } from "../migrate.ts"
 import { client, open, type Postgres } from "../pool.ts"
 
 const lookEveryMs = 1_000
@@ -32,6 +32,9 @@ export const awayText = ({ name }: Cell): string =>
 
 export class CellError extends Schema.TaggedError<CellError>()("CellError", { message: Schema.String }) {}
 
+/** Another database answers than should: nothing more is written to it. */
+class Foreign extends Schema.TaggedError<Foreign>()("Foreign", { message: Schema.String }) {}
+
 interface Mark {
   readonly name: string
   readonly installation: string
@@ -43,19 +46,39 @@ export const readMark = async (sql: postgres.Sql): Promise<Mark | null> => {
   return mark ?? null
 }
 
-/** Marks a database that has no mark yet, and reads what it is. A cell has no people: one that has is somebody's home. */
-export const mark = async (sql: postgres.Sql, { name, installation }: Mark, isHome: boolean): Promise<Mark | null> => {
-  await sql`
-    insert into cell (name, installation) select ${name}, ${installation}
-    where ${isHome} or not exists (select from users) on conflict do nothing`
+/** Marks a database that has no mark yet, and reads what it is. */
+export const mark = async (sql: postgres.Sql, { name, installation }: Mark): Promise<Mark | null> => {
+  await sql`insert into cell (name, installation) values (${name}, ${installation}) on conflict do nothing`
   return await readMark(sql)
+}
+
+/** Why a database is not this cell; null: it is, or nothing as yet and may become it. */
+const objection = async (
+  sql: postgres.Sql,
+  { name, installation }: Mark,
+  isInUse: () => Promise<boolean>
+): Promise<string | null> => {
+  const [has] = await sql<Array<{ readonly marks: boolean; readonly users: boolean }>>`
+    select to_regclass('public.cell') is not null as marks, to_regclass('public.users') is not null as users`
+  const found = has!.marks ? await readMark(sql) : null
+  if (found !== null) {
+    if (found.name === name && found.installation === installation) return null
+    return `is the cell ${found.name}${found.installation === installation ? "" : ", of another installation"}`
+  }
+  // Of a cell they are at home.
+  if (has!.users && (await sql`select from users limit 1`).length > 0) return "has people of its own, so it is no cell"
+  return (await isInUse()) ? "does not know that it is, though organisations live in this cell" : null
 }
 
 const asked = <A>(run: () => PromiseLike<A>) =>
   Effect.tryPromise({ try: run, catch: (cause) => new CellError({ message: (cause as Error).message }) })
 
-/** Prepares the cell as soon as it answers, and watches it; answers when the first attempt is over, whatever came of it. */
-export const watched = Effect.fnUntraced(function* (name: string, url: string, installation: string) {
+/**
+ * Prepares the cell as soon as it answers, and watches it; answers when the first attempt is over, whatever came of it. `isInUse`:
+ * organisations live in it.
+ */
+export const watched = Effect.fnUntraced(function* (own: Mark, url: string, isInUse: () => Promise<boolean>) {
+  const { name } = own
   const pools = yield* open(url)
   // Of its own: that all the others are busy says nothing about the server.
   const watcher = yield* Effect.acquireRelease(
@@ -67,28 +90,27 @@ export const watched = Effect.fnUntraced(function* (name: string, url: string, i
   let heardAtMs = Number.NEGATIVE_INFINITY
   let isPrepared = false
 
-  const mustBeOurs = (found: Mark | null) => {
-    if (found?.name === name && found.installation === installation) return Effect.void
-    const ofOurs = found?.installation === installation ? "" : ", of another installation"
-    const what = found === null ? "has people of its own, so it is no cell" : `is the cell ${found.name}${ofOurs}`
-    return Effect.fail(new CellError({ message: `its database ${what}: correct DATABASE_CELLS` }))
-  }
-
-  const prepare = migrate(pools.sql).pipe(
-    Effect.andThen(asked(() => mark(pools.sql, { name, installation }, false))),
-    Effect.flatMap(mustBeOurs),
+  const mustBeOurs = (sql: postgres.Sql) =>
+    asked(() => objection(sql, own, isInUse)).pipe(
+      Effect.flatMap((why) =>
+        why === null ? Effect.void : Effect.fail(new Foreign({ message: `its database ${why}: correct DATABASE_CELLS` }))
+      )
+    )
+  const prepare = mustBeOurs(pools.sql).pipe(
+    Effect.andThen(migrate(pools.sql)),
+    Effect.andThen(asked(() => mark(pools.sql, own))),
+    Effect.andThen(mustBeOurs(pools.sql)),
     Effect.tap(
       Effect.sync(() => {
         isPrepared = true
       })
     )
   )
-  const answers = asked(() => readMark(watcher)).pipe(
+  const answers = mustBeOurs(watcher).pipe(
     Effect.timeoutOrElse({
       duration: answerMs,
-      orElse: () => new CellError({ message: `no answer within ${answerMs / 1_000} s` })
-    }),
-    Effect.flatMap(mustBeOurs)
+      orElse: () => Effect.fail(new CellError({ message: `no answer within ${answerMs / 1_000} s` }))
+    })
   )
 
   const succeeded = Effect.gen(function* () {
@@ -97,9 +119,9 @@ export const watched = Effect.fnUntraced(function* (name: string, url: string, i
     trouble = null
     yield* Deferred.succeed(ready, undefined)
   })
-  const failed = Effect.fnUntraced(function* ({ message: why }: { readonly message: string }) {
+  const failed = Effect.fnUntraced(function* ({ _tag, message: why }: CellError | Foreign | MigrationError) {
     const nowMs = yield* Clock.currentTimeMillis
-    if (nowMs - heardAtMs < patienceMs) return
+    if (_tag !== "Foreign" && nowMs - heardAtMs < patienceMs) return
     if (trouble?.why !== why) yield* Effect.logWarning(`the cell ${name} cannot be used: ${why}`)
     trouble = { why, sinceMs: trouble?.sinceMs ?? nowMs }
   })

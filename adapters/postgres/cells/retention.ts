@@ -11,7 +11,7 @@ import {
 } from "../../../runtime/retention.ts"
 import { Cells } from "../cells.ts"
 import { postgresOldRows } from "../retention.ts"
-import type { Cell } from "./cell.ts"
+import { awayText, type Cell } from "./cell.ts"
 
 const nothing: Passed = { finished: false, rows: { journal: 0, feed: 0, commands: 0 }, files: 0 }
 
@@ -31,8 +31,14 @@ export const layer = (policy: Policy): Layer.Layer<Retention, never, Cells | Arc
     Effect.gen(function* () {
       const { all, find } = yield* Cells
       const each = new Map<Cell, Retention["Service"]>()
-      for (const cell of all)
-        each.set(cell, yield* Effect.provideService(retentionOf(policy), OldRows, postgresOldRows(cell.pools)))
+      const away = (cell: Cell) => new RetentionError({ reason: "database", message: awayText(cell) })
+      for (const cell of all) {
+        const oldRows = postgresOldRows(cell.pools)
+        // Every pass begins with it.
+        const alone: (typeof oldRows)["alone"] = (work) =>
+          Effect.suspend(() => (cell.trouble() === null ? oldRows.alone(work) : Effect.fail(away(cell))))
+        each.set(cell, yield* Effect.provideService(retentionOf(policy), OldRows, { ...oldRows, alone }))
+      }
 
       return Retention.of({
         policy,
@@ -42,14 +48,9 @@ export const layer = (policy: Policy): Layer.Layer<Retention, never, Cells | Arc
             Effect.flatMap((cell) => each.get(cell)!.due(org))
           ),
         pass: (limitMs) =>
-          Effect.forEach(
-            all,
-            (cell) =>
-              cell.trouble() === null
-                ? Effect.orElseSucceed(each.get(cell)!.pass(limitMs), () => nothing)
-                : Effect.succeed(nothing),
-            { concurrency: "unbounded" }
-          ).pipe(Effect.map((passed) => passed.reduce(both, { ...nothing, finished: true })))
+          Effect.forEach(all, (cell) => Effect.orElseSucceed(each.get(cell)!.pass(limitMs), () => nothing), {
+            concurrency: "unbounded"
+          }).pipe(Effect.map((passed) => passed.reduce(both, { ...nothing, finished: true })))
       })
     })
   )

@@ -17,6 +17,17 @@ type OfOne<S> = {
   [K in keyof S]: S[K] extends (whose: infer W, ...rest: any) => Effect.Effect<any, any> ? (W extends Whose ? K : never) : never
 }[keyof S]
 
+/** The port over one cell, of which nothing is asked while it cannot be used. */
+export const guarded = <S extends object>(cell: Cell, port: S, fail: (message: string) => unknown): S => {
+  const guard = (answer: Effect.Effect<unknown, unknown>) =>
+    Effect.suspend(() => (cell.trouble() === null ? answer : Effect.fail(fail(awayText(cell)))))
+  const members = Object.entries(port).map(([name, member]) => [
+    name,
+    typeof member === "function" ? (...given: ReadonlyArray<unknown>) => guard(member(...given)) : guard(member)
+  ])
+  return Object.fromEntries(members) as S
+}
+
 export interface Spread<S, E> {
   readonly in: (cell: Cell) => S
   /** The question of this name, asked in the cell of the organisation that it begins with. */

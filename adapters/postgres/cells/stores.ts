@@ -23,10 +23,11 @@ import { Cells } from "../cells.ts"
 import { postgresFeed } from "../feed.ts"
 import { postgresJournal } from "../journal.ts"
 import { postgresOversight } from "../oversight.ts"
-import { awayText, type Cell } from "./cell.ts"
-import { spread } from "./spread.ts"
+import type { Cell } from "./cell.ts"
+import { guarded, spread } from "./spread.ts"
 
 const unavailable = (message: string) => new JournalError({ reason: "unavailable", message })
+const feedUnavailable = (message: string) => new FeedError({ reason: "unavailable", message })
 
 /** Round by round: the first of each organisation, then the second of each, and so on. */
 const inTurns = <A extends { readonly address: Address }>(rows: ReadonlyArray<A>): ReadonlyArray<A> => {
@@ -134,7 +135,7 @@ export const celledJournal = (cells: Cells["Service"]): Journal["Service"] => {
 }
 
 export const celledFeed = (cells: Cells["Service"]): FeedStore["Service"] => {
-  const { by } = spread(cells, postgresFeed, (message) => new FeedError({ reason: "unavailable", message }))
+  const { by } = spread(cells, postgresFeed, feedUnavailable)
   return { head: by("head"), append: by("append"), read: by("read"), trim: by("trim") }
 }
 
@@ -192,24 +193,14 @@ export const celledOversight = (cells: Cells["Service"]): Oversight["Service"] =
   }
 }
 
-/** No commit waits for an answer that is not to be expected: its batch is tried again for a while, and then its callers are told. */
-const partJournal = (cell: Cell): Journal["Service"] => {
-  const journal = postgresJournal(cell.pools)
-  return {
-    ...journal,
-    commit: (batch) =>
-      Effect.suspend(() => (cell.trouble() === null ? journal.commit(batch) : Effect.fail(unavailable(awayText(cell)))))
-  }
-}
-
 export const layer = Layer.unwrap(
   Effect.map(Cells, (cells) => {
     const partOf = new Map(
       cells.all.map((cell): readonly [Cell, Part] => {
         const { name, pools, trouble, ready } = cell
-        const stores = Context.make(Journal, partJournal(cell)).pipe(
-          Context.add(FeedStore, postgresFeed(pools)),
-          Context.add(Oversight, postgresOversight(pools))
+        const stores = Context.make(Journal, guarded(cell, postgresJournal(pools), unavailable)).pipe(
+          Context.add(FeedStore, guarded(cell, postgresFeed(pools), feedUnavailable)),
+          Context.add(Oversight, guarded(cell, postgresOversight(pools), unavailable))
         )
         return [cell, { name, stores, trouble, ready }]
       })
