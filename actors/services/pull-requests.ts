@@ -5,7 +5,7 @@
 import { Context, Effect, Layer, Schema } from "effect"
 import { type CredentialError, Credentials } from "../ports/credentials.ts"
 import { Directory, type DirectoryError, type RepositoryRecord } from "../ports/directory.ts"
-import { type PullRequest, type PullRequestError, PullRequests } from "../ports/pull-requests.ts"
+import { type PullRequest, PullRequestError, PullRequests } from "../ports/pull-requests.ts"
 import { type RepositoryError, RepositoryProbe } from "../ports/repositories.ts"
 import type { Pass } from "./access.ts"
 import { ServiceError } from "./error.ts"
@@ -92,16 +92,25 @@ export class Proposals extends Context.Service<
           const owner = (yield* directory.users(organisation)).find(({ id }) => id === session.owner)
           const author =
             owner ?? (principal.kind === "user" ? principal.user : { name: "proliferate", email: "agent@proliferate.invalid" })
-          const opened = yield* host.open({
-            org: organisation,
-            repositoryId,
-            branch,
-            base,
-            title: title ?? (session.title || `Work of session ${session.id}`),
-            body,
-            draft,
-            author: { name: author.name, email: author.email }
-          })
+          const opened = yield* host
+            .open({
+              org: organisation,
+              repositoryId,
+              branch,
+              base,
+              title: title ?? (session.title || `Work of session ${session.id}`),
+              body,
+              draft,
+              author: { name: author.name, email: author.email }
+            })
+            .pipe(
+              // Whoever has no right here may have one there.
+              Effect.mapError((error) =>
+                error.reason === "closed"
+                  ? new PullRequestError({ reason: "closed", message: `${error.message}. ${pushed(repository, branch, base)}` })
+                  : error
+              )
+            )
           return { ...opened, branch, base }
         })
       })
@@ -118,13 +127,22 @@ const compareAt: Readonly<Record<string, (place: string, base: string, branch: s
   "codeberg.org": (place, base, branch) => `${place}/compare/${base}...${branch}`
 }
 
-/** What is missing, what is there, and where a person goes on. */
-export const byHand = ({ name, location, source }: RepositoryRecord, branch: string, base: string): string => {
-  const what = `pull requests of ${name} cannot be opened from here: `
-  const pushed = `The work is pushed as ${branch}`
-  if (source === "local") return `${what}it is a directory of the server, which has none. ${pushed}; merge it into ${base} there.`
+/** What is there, and where a person goes on. */
+const pushed = ({ location, source }: RepositoryRecord, branch: string, base: string): string => {
+  const there = `The work is pushed as ${branch}`
+  if (source === "local") return `${there}; merge it into ${base} there.`
   const url = new URL(location)
   const place = `${url.origin}${url.pathname.replace(/\.git\/?$|\/$/, "")}`
   const compare = compareAt[url.hostname]?.(place, encodeURI(base), encodeURI(branch))
-  return `${what}this server is not connected to ${url.hostname}. ${pushed}${compare === undefined ? `; open one for ${base} at ${url.hostname}` : `; open one yourself: ${compare}`}`
+  return `${there}; ${compare === undefined ? `open one for ${base} at ${url.hostname}` : `open one yourself: ${compare}`}`
+}
+
+/** What is missing, what is there, and where a person goes on. */
+export const byHand = (repository: RepositoryRecord, branch: string, base: string): string => {
+  const { name, location, source } = repository
+  const why =
+    source === "local"
+      ? "it is a directory of the server, which has none"
+      : `this server is not connected to ${new URL(location).hostname}`
+  return `pull requests of ${name} cannot be opened from here: ${why}. ${pushed(repository, branch, base)}`
 }

@@ -95,10 +95,11 @@ describe("a pull request at GitHub", () => {
 
   it.live("is refused with what to do: nothing connected, a token that is dead, one that may not", () =>
     Effect.gen(function* () {
-      const { its, owner, connect, open, troubles } = yield* scene
+      const { its, owner, branch, connect, open, troubles } = yield* scene
       const none = yield* open()
       assert.deepStrictEqual([none.status, none.body.code], [422, "reference"])
       assert.match(none.body.detail, /github is not connected .*`proliferate connections add github`/)
+      assert.include(none.body.detail, `The work is pushed as ${branch}; open one for main at 127.0.0.1`)
       yield* connect
       troubles.push(say({ status: 403, body: { message: "Resource not accessible by personal access token" } }))
       const forbidden = yield* open()
