@@ -16,13 +16,7 @@ import {
   Returned
 } from "../../actors/services/by-browser.ts"
 import { created, ok, on, type Reply, type Route } from "./endpoint.ts"
-
-const escapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" }
-const text = (value: string): string => value.replace(/[&<>"']/g, (character) => escapes[character]!)
-
-const page = (title: string, ...parts: ReadonlyArray<string>): string =>
-  `<!doctype html><html lang="en"><meta charset="utf-8"><title>${text(title)}</title><h1>${text(title)}</h1>${parts.join("\n")}</html>\n`
-const said = (words: string): string => `<p>${text(words)}</p>`
+import { page, said, text } from "./page.ts"
 
 const pendingReply = (pending: Pending): Reply => {
   const { integration, account, organisation, by, code } = pending

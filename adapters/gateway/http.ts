@@ -15,6 +15,7 @@ import { chatRoutes } from "./chat.ts"
 import type { Reply, Route, Services } from "./endpoint.ts"
 import { parseBytes } from "./json.ts"
 import { operationRoutes } from "./operations.ts"
+import { page, said, takesPages } from "./page.ts"
 import { type Failure, HttpError, internal, overdue, type Refusal, refusalOf } from "./problem.ts"
 import { withinRate } from "./rate.ts"
 import { routes } from "./routes.ts"
@@ -151,8 +152,6 @@ const run = Effect.fnUntraced(function* (
   return yield* route.run({ pass: pass as never, params, query, body, key, request })
 })
 
-const takesPages = ({ accept = "" }: Request["headers"]): boolean => /(^|,)\s*text\/html\b/i.test(accept)
-
 const answer = ({ headers }: Request, { status, body, allow, page, location }: Reply & { readonly allow?: string }): Response => {
   const isPage = page !== undefined && takesPages(headers)
   const type = isPage ? "text/html; charset=utf-8" : "application/json"
@@ -174,6 +173,18 @@ export const refuse = ({ problem, headers }: Refusal): Response => ({
   body: JSON.stringify(problem)
 })
 
+/** The same to a person whose browser came back with something that is of no use. */
+const shown = ({ headers }: Request, refusal: Refusal): Response => {
+  const response = refuse(refusal)
+  if (!takesPages(headers)) return response
+  const { title, detail } = refusal.problem
+  return {
+    ...response,
+    headers: { ...response.headers, "content-type": "text/html; charset=utf-8" },
+    body: page(title, said(detail))
+  }
+}
+
 export class Api extends Context.Service<Api, { readonly handle: (request: Request) => Effect.Effect<Response> }>()(
   "proliferate/adapters/gateway/Api"
 ) {
@@ -191,7 +202,7 @@ export class Api extends Context.Service<Api, { readonly handle: (request: Reque
             duration: answerWithinMs,
             orElse: () => Effect.succeed(refuse(overdue))
           }),
-          Effect.catch((failure) => Effect.succeed(refuse(refusalOf(failure)))),
+          Effect.catch((failure) => Effect.succeed(shown(request, refusalOf(failure)))),
           Effect.catchCause((cause) =>
             Cause.hasInterruptsOnly(cause)
               ? Effect.interrupt

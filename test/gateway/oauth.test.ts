@@ -132,6 +132,15 @@ it.live("a browser is shown whose account and whose organisation it is, as text 
     assert.include(page, "Ada of the organisation First")
     assert.match(page, /proliferate connections confirm [A-Z2-9-]{14}/)
     assert.notInclude(page, "<script")
+    // Gone there once more, a person reads why it is of no use.
+    const again = yield* Effect.promise(() =>
+      fetch(`${gateway.url}/v1/connections/oauth/callback?${query}`, { headers: { accept: "text/html" } })
+    )
+    assert.deepStrictEqual([again.status, again.headers.get("content-type")], [410, "text/html; charset=utf-8"])
+    assert.match(
+      yield* Effect.promise(() => again.text()),
+      /<p>this link is used, or older than 5 min: begin again with `proliferate/
+    )
   }).pipe(Effect.scoped)
 )
 
