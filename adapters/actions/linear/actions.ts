@@ -101,9 +101,10 @@ export const linearActions = [
         })
       })
     ),
-    run: async (ask) =>
-      ((await ask("query { teams(first: 50) { nodes { id key name states { nodes { id name type } } } } }", {}))["teams"] as any)
-        ?.nodes
+    run: async (ask, { first = 25 }) => {
+      const document = "query($first: Int!) { teams(first: $first) { nodes { id key name states { nodes { id name type } } } } }"
+      return ((await ask(document, { first }))["teams"] as any)?.nodes
+    }
   }),
   action({
     name: "list_issues",
@@ -113,11 +114,7 @@ export const linearActions = [
     params: Schema.Struct({
       teamId: Schema.optionalKey(uuid("team")),
       projectId: Schema.optionalKey(uuid("project")),
-      first: Schema.optionalKey(
-        Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 50 })).annotate({
-          description: "How many; 25 unless it is said."
-        })
-      ),
+      first,
       after: Schema.optionalKey(text(200, "`endCursor` of the page before."))
     }),
     example: { first: 10 },

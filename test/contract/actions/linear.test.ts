@@ -1,5 +1,9 @@
+import assert from "node:assert/strict"
+import { it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
 import { linearProvider } from "../../../adapters/actions/linear/linear.ts"
 import { linear, linearError, linearToken } from "../../support/services/linear.ts"
+import { service } from "../../support/services/service.ts"
 import { exerciseProvider, type ProviderWorld } from "./provider.ts"
 
 const world = (write: ProviderWorld["write"]) => () => {
@@ -33,3 +37,18 @@ exerciseProvider(
   world({ action: "create_issue", params: { teamId: "9cfb482a-81e3-4154-b5b9-2c805e70a02d", title: "Page 0 shows page 1" } })
 )
 exerciseProvider("linear, a comment", world({ action: "add_comment", params: { issueId: "ENG-123", body: "Fixed." } }))
+
+it.live("as many teams are asked for as it says", () =>
+  Effect.gen(function* () {
+    const { url, asked } = yield* service(linear().answer)
+    const provider = linearProvider({ apiUrl: url, url, client: null })
+    const credential = Redacted.make({ kind: "token" as const, token: linearToken })
+    const list = (params: Record<string, unknown>) => provider.execute({ action: "list_teams", params, key: "cmd_1", credential })
+    yield* list({ first: 7 })
+    yield* list({})
+    assert.deepEqual(
+      asked.map(({ body }) => JSON.parse(body).variables),
+      [{ first: 7 }, { first: 25 }]
+    )
+  }).pipe(Effect.scoped)
+)
