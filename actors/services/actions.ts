@@ -25,6 +25,7 @@ import { connectText } from "./credentials.ts"
 import { decode } from "./decode.ts"
 import { ServiceError } from "./error.ts"
 import { nearest } from "./nearest.ts"
+import { reserved } from "./reserved.ts"
 
 export const callsPerMinuteMax = 60
 /** The same bound as the machine's, said before a row is written. */
@@ -184,7 +185,7 @@ export class Actions extends Context.Service<
       )
 
       /** Under the same key the same request has the same id, whoever asks first. */
-      const reserved = Effect.fnUntraced(function* (
+      const idUnder = Effect.fnUntraced(function* (
         org: string,
         sessionId: string,
         call: typeof NewCall.Type,
@@ -194,10 +195,8 @@ export class Actions extends Context.Service<
         if (key === null) return { id, isOwn: true }
         const { waitMs: _, ...asked } = call
         const name = createHash("sha256").update(`${sessionId}\n${key}`).digest("hex")
-        const kept = yield* directory.reserve({ org, key: `actions.run:${name}`, hash: hashOfValue(asked), id })
-        if (kept.hash !== hashOfValue(asked))
-          return yield* fail("conflict", "this Idempotency-Key was used for another call: use a fresh one, or send the same")
-        return { id: kept.id, isOwn: kept.id === id }
+        const kept = yield* reserved(directory, { org, key: `actions.run:${name}`, id }, asked)
+        return { id: kept, isOwn: kept === id }
       })
 
       return Actions.of({
@@ -206,7 +205,7 @@ export class Actions extends Context.Service<
           const { integration, params = {}, waitMs = 0 } = call
           const { provider, action } = yield* named(org, integration, call.action)
           yield* checked(provider, action, params)
-          const { id, isOwn } = yield* reserved(org, session.id, call, key)
+          const { id, isOwn } = yield* idUnder(org, session.id, call, key)
           const { seq: head } = yield* feeds.head({ org, id: session.id })
           if (isOwn || (yield* viewOf(org, session.id, id)) === null) {
             yield* connected(org, provider)

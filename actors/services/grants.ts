@@ -20,6 +20,7 @@ import { type Pass, userOf } from "./access.ts"
 import { callAddress } from "./actions.ts"
 import { ServiceError } from "./error.ts"
 import { nearest } from "./nearest.ts"
+import { reserved } from "./reserved.ts"
 import { Id } from "./words.ts"
 
 const Words = Schema.String.check(Schema.isMaxLength(500))
@@ -64,7 +65,12 @@ export class GrantsOf extends Context.Service<
       pass: Pass<"grants.read">,
       query: { readonly limit: number; readonly before?: string | undefined; readonly ended: boolean }
     ) => Effect.Effect<ReadonlyArray<LentGrant>, DirectoryError>
-    readonly create: (pass: Pass<"grants.create">, given: typeof NewGrant.Type) => Effect.Effect<LentGrant, Failure>
+    /** Once under one key. */
+    readonly create: (
+      pass: Pass<"grants.create">,
+      given: typeof NewGrant.Type,
+      key: string | null
+    ) => Effect.Effect<LentGrant, Failure>
     readonly revoke: (pass: Pass<"grants.revoke">, id: string) => Effect.Effect<Revoked, Failure>
     readonly requests: (pass: Pass<"grants.read">, open: boolean) => Effect.Effect<ReadonlyArray<GrantRequest>, DirectoryError>
     readonly refuse: (pass: Pass<"grants.create">, id: string, reason: string) => Effect.Effect<GrantRequest, Failure>
@@ -118,15 +124,20 @@ export class GrantsOf extends Context.Service<
 
       const create = Effect.fn("GrantsOf.create")(function* (
         pass: Pass<"grants.create">,
-        { draft, requestId = null, parentId = null }: { draft: GrantDraft; requestId?: string | null; parentId?: string | null }
+        given: { readonly draft: GrantDraft; readonly requestId?: string | null; readonly parentId?: string | null },
+        key: string | null
       ) {
+        const { draft, requestId = null, parentId = null } = given
         const org = pass.organisation
         const by = userOf(pass)!
+        const own = yield* newId("grt")
+        const id = key === null ? own : yield* reserved(directory, { org, key: `grants.create:${by}:${key}`, id: own }, given)
+        const earlier = id === own ? null : yield* grants.find(org, id)
+        if (earlier !== null) return earlier
         yield* known(org, draft.integration, draft.action)
         yield* scoped(org, draft)
         const parent = parentId === null ? null : yield* grants.find(org, parentId)
         if (parentId !== null && parent === null) return yield* fail("reference", `parentId: there is no grant ${parentId}`)
-        const id = yield* newId("grt")
         if (parent !== null) {
           const child = {
             ...draft,
@@ -142,7 +153,13 @@ export class GrantsOf extends Context.Service<
           if (!isNarrower({ ...child, expiresAtMs: parent.expiresAtMs }, parent))
             return yield* fail("invalid", `draft: it must be narrower than ${parent.id}, which it is lent from`)
         }
-        const lent = yield* grants.lend({ org, id, draft, createdBy: by, requestId, parentId })
+        const lent = yield* grants.lend({ org, id, draft, createdBy: by, requestId, parentId }).pipe(
+          // The same request was faster, under the same key.
+          Effect.catchIf(
+            ({ reason }) => reason === "conflict" && key !== null,
+            (taken) => Effect.flatMap(grants.find(org, id), (same) => (same === null ? Effect.fail(taken) : Effect.succeed(same)))
+          )
+        )
         if (lent !== null) return lent
         const request = requestId === null ? null : yield* grants.request(org, requestId)
         if (requestId === null || request?.status === "open")
@@ -155,7 +172,7 @@ export class GrantsOf extends Context.Service<
 
       return GrantsOf.of({
         list: ({ organisation }, query) => grants.list(organisation, query),
-        create: (pass, given) => create(pass, given),
+        create: (pass, given, key) => create(pass, given, key),
 
         revoke: Effect.fn("GrantsOf.revoke")(function* (pass, id) {
           const org = pass.organisation

@@ -9,7 +9,6 @@ import { type Address, newId } from "../../runtime/address.ts"
 import type { FeedError, Home } from "../../runtime/feed.ts"
 import { Feeds, type Page } from "../../runtime/feeds.ts"
 import { type Answer, type AskError, type Refused, Router, Unavailable } from "../../runtime/router.ts"
-import { hashOfValue } from "../canonical.ts"
 import { Agents } from "../ports/agents.ts"
 import { Attachments } from "../ports/attachments.ts"
 import { Calls } from "../ports/calls.ts"
@@ -23,6 +22,7 @@ import { AgentName, chosenModel } from "./configurations.ts"
 import { decode } from "./decode.ts"
 import { ServiceError } from "./error.ts"
 import { fitting } from "./page.ts"
+import { reserved } from "./reserved.ts"
 import { sandboxOfRunning } from "./running.ts"
 import { detailOf, type SessionDetail } from "./session-detail.ts"
 import { AttachmentIds, asServiceError } from "./uploads.ts"
@@ -170,19 +170,11 @@ export class Sessions extends Context.Service<
         ]).pipe(Effect.map(([view, usage, open]) => detailOf(row, view, isolation, usage, open.map(callViewOf))))
 
       /** The id that a session made under `key` has, whoever asks first. */
-      const reserved = Effect.fnUntraced(function* (pass: Pass, session: typeof NewSession.Type, key: Key) {
+      const idUnder = Effect.fnUntraced(function* (pass: Pass, session: typeof NewSession.Type, key: Key) {
         const id = yield* newId("ses")
         if (key === null) return id
-        const hash = hashOfValue(session)
-        const kept = yield* directory.reserve({
-          org: pass.organisation,
-          key: `sessions.create:${userOf(pass)}:${key}`,
-          hash,
-          id
-        })
-        return kept.hash === hash
-          ? kept.id
-          : yield* fail("conflict", "this Idempotency-Key was used for another request: use a fresh one, or send the same body")
+        const under = { org: pass.organisation, key: `sessions.create:${userOf(pass)}:${key}`, id }
+        return yield* reserved(directory, under, session)
       })
 
       return Sessions.of({
@@ -199,7 +191,7 @@ export class Sessions extends Context.Service<
           // Before the session exists, so that a bad prompt leaves none behind.
           if (prompted) yield* decodeEvent({ ...prompted, promptId: prompt.id ?? "any" })
 
-          const id = yield* reserved(pass, body, key)
+          const id = yield* idUnder(pass, body, key)
           const { duplicate } = yield* ask(pass, id, "create", {
             type: "create",
             configurationId,

@@ -146,7 +146,7 @@ export const actionRoutes: ReadonlyArray<Route> = [
   on("POST", "/v1/grants", {
     verb: "grants.create",
     body: NewGrant,
-    run: ({ pass, body }) => GrantsOf.use((grants) => grants.create(pass, body)).pipe(Effect.map(created))
+    run: ({ pass, body, key }) => GrantsOf.use((grants) => grants.create(pass, body, key)).pipe(Effect.map(created))
   }),
   on("POST", "/v1/grants/:grantId/revoke", {
     verb: "grants.revoke",

@@ -43,6 +43,28 @@ describe("a budget", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("is lent once under one key", () =>
+    Effect.gen(function* () {
+      const { gateway, owner } = yield* scene()
+      const draft = {
+        ...{ scope: { type: "organisation", id: gateway.organisation.id }, integration: "notebook", action: "add_note" },
+        ...{ constraints: [], usesMax: 3, lastsMs: 60_000 }
+      }
+      const lend = (given: unknown, key: string) =>
+        gateway.ask(owner, "POST", "/v1/grants", { draft: given }, { "idempotency-key": key })
+      const first = yield* lend(draft, "k1")
+      assert.strictEqual(first.status, 201)
+      const again = yield* Effect.all([lend(draft, "k1"), lend(draft, "k1")], { concurrency: 2 })
+      assert.deepStrictEqual(
+        again.map(({ body }) => body.id),
+        [first.body.id, first.body.id]
+      )
+      assert.strictEqual((yield* lend({ ...draft, usesMax: 9 }, "k1")).status, 409)
+      assert.notStrictEqual((yield* lend(draft, "k2")).body.id, first.body.id)
+      assert.lengthOf((yield* gateway.must(owner, "GET", "/v1/grants")).grants, 2)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("holds no argument that is hidden from people, however it is asked for", () =>
     Effect.gen(function* () {
       const { waiting, pending, decide, gateway, owner } = yield* scene()
