@@ -62,6 +62,8 @@ export interface Observation<F extends Finding = Finding> {
   readonly unknown: ReadonlyArray<Unknown>
   /** All of this kind was looked at: what is neither found nor unknown is in no trouble, or is no more. */
   readonly isWhole: boolean
+  /** Organisations of which this look, whole as it is, says nothing. */
+  readonly isSilentOn?: (org: string) => boolean
 }
 
 /** What a kind of trouble asks before it is put right. */
@@ -115,13 +117,13 @@ export class Drifts {
     this.#patience = patience
   }
 
-  note({ judged, found, unknown, isWhole }: Observation, nowMs: number): void {
+  note({ judged, found, unknown, isWhole, isSilentOn = () => false }: Observation, nowMs: number): void {
     const isFine = new Set(judged)
     for (const { subject } of found) isFine.delete(subject)
     const isOpen = new Set([...found, ...unknown].map(({ subject }) => subject))
-    for (const [subject, { lastMs }] of this.#sightings)
-      if (isFine.has(subject) || (isWhole && !isOpen.has(subject)) || nowMs - lastMs > sightingKeptMs)
-        this.#sightings.delete(subject)
+    const isOver = (subject: string, org: string) => isWhole && !isOpen.has(subject) && !isSilentOn(org)
+    for (const [subject, { lastMs, finding }] of this.#sightings)
+      if (isFine.has(subject) || isOver(subject, finding.org) || nowMs - lastMs > sightingKeptMs) this.#sightings.delete(subject)
     for (const finding of found) this.#see(finding, nowMs)
     this.unknown = unknown
     this.judged = judged.length

@@ -55,24 +55,37 @@ export const overParts = <R>(kind: string, make: Effect.Effect<Look, never, R>) 
     const division = yield* Parts
     const { all: looks } = yield* forEachPart(make)
     if (division === null) return orUnknown(kind)(looks[0]!)
-    const inTime = looks.map((look, n) =>
-      Effect.suspend(() => {
-        const trouble = division.all[n]!.trouble()
-        return trouble === null ? look : Effect.fail(new JournalError({ reason: "unavailable", message: trouble.why }))
+    const inTime = looks.map((look, n) => {
+      const { name, trouble } = division.all[n]!
+      const unavailable = (message: string) => Effect.fail(new JournalError({ reason: "unavailable", message }))
+      return Effect.suspend(() => {
+        const now = trouble()
+        return now === null ? look : unavailable(now.why)
       }).pipe(
         Effect.timeoutOrElse({
           duration: reconcilePartMs,
-          orElse: () => new JournalError({ reason: "unavailable", message: `no answer within ${reconcilePartMs / 1_000} s` })
+          orElse: () => unavailable(`no answer within ${reconcilePartMs / 1_000} s`)
         }),
-        orUnknown(`${kind} in the cell ${division.all[n]!.name}`)
+        Effect.map((seen) => ({ seen, silent: null })),
+        Effect.catch(({ message }) =>
+          Effect.succeed({ seen: null, silent: { org: null, subject: `${kind} in the cell ${name}`, why: message } })
+        )
       )
-    )
-    return Effect.map(Effect.all(inTime, { concurrency: "unbounded" }), (seen) => ({
-      judged: seen.flatMap(({ judged }) => judged),
-      found: seen.flatMap(({ found }) => found),
-      unknown: seen.flatMap(({ unknown }) => unknown),
-      isWhole: seen.every(({ isWhole }) => isWhole)
-    }))
+    })
+    return Effect.map(Effect.all(inTime, { concurrency: "unbounded" }), (answers) => {
+      const seen = answers.flatMap((answer) => answer.seen ?? [])
+      const isSilent = answers.some(({ silent }) => silent !== null)
+      return {
+        judged: seen.flatMap(({ judged }) => judged),
+        found: seen.flatMap(({ found }) => found),
+        unknown: [...seen.flatMap(({ unknown }) => unknown), ...answers.flatMap(({ silent }) => silent ?? [])],
+        isWhole: seen.length > 0 && seen.every(({ isWhole }) => isWhole),
+        isSilentOn: (org: string) => {
+          const part = division.known(org)
+          return part === null ? isSilent : answers[division.all.indexOf(part)]!.silent !== null
+        }
+      }
+    })
   })
 
 const patient = { graceMs: 0, sightings: 1, isGuarded: false }
