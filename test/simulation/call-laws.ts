@@ -90,7 +90,8 @@ export class CallLaws {
       const { grantId, risk, approvalId } = callOf(actor)
       const effects = this.#effects.get(approvalId) ?? 0
       const { status } = actor.stored
-      if (risk !== "read") {
+      const isRead = risk === "read"
+      if (!isRead) {
         this.#must(status !== "completed" || effects === 1, `G2: ${approvalId} is completed, and took no effect`)
         this.#must(
           effects === 0 || status === "completed" || status === "failed",
@@ -99,7 +100,7 @@ export class CallLaws {
       }
       if (grantId === null) continue
       const sum = under.get(grantId) ?? { calls: 0, effects: 0 }
-      under.set(grantId, { calls: sum.calls + 1, effects: sum.effects + Math.min(1, effects) })
+      under.set(grantId, { calls: sum.calls + 1, effects: sum.effects + (isRead ? 0 : effects) })
     }
     for (const { id, used } of this.#journal.budgets.values()) {
       const sum = under.get(id) ?? { calls: 0, effects: 0 }

@@ -14,6 +14,7 @@ import { rowsOf } from "./laws.ts"
 import type { Node } from "./node.ts"
 import { integration } from "./service.ts"
 import { callAddress } from "./simulation.ts"
+import type { Stores } from "./stores.ts"
 import { Story } from "./story.ts"
 
 const org = "org_1"
@@ -23,23 +24,48 @@ type Asked = { readonly type: string } & Readonly<Record<string, unknown>>
 
 export const once: Asked = { type: "approve", as: "once" }
 
+export const ruleOf = (action: string, mode: Mode) => {
+  const scope = { type: "organisation" as const }
+  return { org, integration, action, mode, scope, pins: [], createdBy: "usr_1" }
+}
+
 export class CallStory extends Story {
   #made = 0
   #decided = 0
+
+  /** By turns on these nodes; none waits for another. */
+  asksAtOnce(action: string, many: number, nodes: ReadonlyArray<Node>): ReadonlyArray<Address> {
+    const asked = Array.from({ length: many }, (_, n) => {
+      const { address, asking } = this.#call(action, { title: "a title" }, "ses_1", nodes[n % nodes.length]!)
+      return { address, fiber: this.fork(asking) }
+    })
+    this.until(() => asked.every(({ fiber }) => fiber.pollUnsafe() !== undefined), "all are asked for")
+    return asked.map(({ address }) => address)
+  }
 
   asks(
     action: string,
     params: Readonly<Record<string, unknown>> = { title: "a title" },
     { home = "ses_1", node = this.node }: { readonly home?: string; readonly node?: Node } = {}
   ): Address {
-    const address = callAddress(`apr_${String(++this.#made).padStart(6, "0")}`, home)
-    const put = SealedArguments.use((sealed) => sealed.put(org, address.id, params))
-    this.simulation.run(Effect.orDie(node.call(put)), minuteMs)
-    this.simulation.run(
-      Effect.orDie(this.#asking(address, createCall(this.simulation, address, action, params, true), node)),
-      minuteMs
-    )
+    const { address, asking } = this.#call(action, params, home, node)
+    this.simulation.run(Effect.orDie(asking), minuteMs)
     return address
+  }
+
+  #call(action: string, params: Readonly<Record<string, unknown>>, home: string, node: Node) {
+    const address = callAddress(`apr_${String(++this.#made).padStart(6, "0")}`, home)
+    const put = node.call(SealedArguments.use((sealed) => sealed.put(org, address.id, params)))
+    const create = createCall(this.simulation, address, action, params, true)
+    return { address, asking: Effect.andThen(put, this.#asking(address, create, node)) }
+  }
+
+  /** What people do while no node is up. */
+  restarting<A, E>(meanwhile: (stores: Stores) => Effect.Effect<A, E>): void {
+    this.node.kill()
+    this.simulation.run(Effect.orDie(meanwhile(this.simulation.stores)), minuteMs)
+    const next = this.simulation.startNode()
+    this.until(() => next.isUp, "another node is up")
   }
 
   #asking(address: Address, message: Message, node = this.node): Effect.Effect<Answer, AskError> {
@@ -92,8 +118,7 @@ export class CallStory extends Story {
     return this.simulation.journal.budgets.get(`${org}/${id}`)!.used
   }
   rules(action: string, mode: Mode): void {
-    const rule = { org, id: `rul_${++this.#decided}`, integration, action, mode, pins: [], createdBy: "usr_1" }
-    const set = Rules.use((rules) => rules.set({ ...rule, scope: { type: "organisation" } }))
+    const set = Rules.use((rules) => rules.set({ ...ruleOf(action, mode), id: `rul_${++this.#decided}` }))
     this.simulation.run(Effect.orDie(this.node.call(set)), minuteMs)
   }
 

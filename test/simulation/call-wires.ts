@@ -34,7 +34,7 @@ const recordsOver = <Records extends object>(lane: Lane, { weather, world }: Cal
   const disturbed = <A>(request: Effect.Effect<A, DirectoryError>): Effect.Effect<A, DirectoryError> =>
     Effect.gen(function* () {
       yield* weather.pass(0, 3)
-      if (weather.strikes("journal.slow")) yield* weather.pass(100, 5_000)
+      if (weather.strikes("records.slow")) yield* weather.pass(100, 5_000)
       if (weather.isOut("journal") || weather.strikes("journal.unavailable")) return yield* away
       if (!weather.strikes("journal.unknown")) return yield* request
       if (weather.either(true, false)) yield* request

@@ -9,7 +9,7 @@ import { displayed } from "../../actors/displayed.ts"
 import { Grants } from "../../actors/ports/grants.ts"
 import { Rules } from "../../actors/ports/rules.ts"
 import type { GrantDraft } from "../../machines/grants.ts"
-import type { Address } from "../../runtime/address.ts"
+import { type Address, nameOf } from "../../runtime/address.ts"
 import type { Message } from "../../runtime/router.ts"
 import { callOf, secretStart } from "./call-laws.ts"
 import type { Node } from "./node.ts"
@@ -59,7 +59,7 @@ const onSomeNode = <A, E>(simulation: Simulation, use: (node: Node) => Effect.Ef
 
 /** The agent of one session. */
 export const agentOf = (simulation: Simulation, { home }: Address): Effect.Effect<void> => {
-  const { timeline, weather, counts } = simulation
+  const { timeline, weather, counts, journal } = simulation
 
   const asks = Effect.gen(function* () {
     const id = `apr_${String(++counts.calls).padStart(6, "0")}`
@@ -87,8 +87,17 @@ export const agentOf = (simulation: Simulation, { home }: Address): Effect.Effec
     if (event !== null) yield* person.ask({ id: event.type, event, by: null })
   })
 
+  const lives = () => {
+    const status = journal.actors.get(nameOf({ kind: "session", id: home }))?.stored.status
+    return status !== undefined && status !== "stopped"
+  }
+
   return Effect.gen(function* () {
     while (!weather.isCalm) {
+      if (!lives() && timeline.chance(0.9)) {
+        yield* weather.pass(5_000, 60_000)
+        continue
+      }
       yield* weather.pass(500, timeline.pick([5_000, 30_000, 120_000]))
       const many = timeline.chance(0.1) ? 2 + timeline.below(burstMax) : 1
       yield* Effect.forEach(Array.from({ length: many }), () => asks, { concurrency: "unbounded" })

@@ -1,5 +1,6 @@
 /** The program broken on purpose in one place each, with the promise that should break and, where one does, the scenario that shows it. */
 import type { Mutant } from "./mutant.ts"
+import { mutantsOfActions } from "./mutant-actions.ts"
 import { mutantsOfScenarios } from "./mutant-scenarios.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
@@ -154,8 +155,9 @@ export const mutants: ReadonlyArray<Mutant> = [
     law: "R2",
     name: "what is seen once and then not any more stays in trouble",
     file: "runtime/drift.ts",
-    find: "(isWhole && !isOpen.has(subject))",
+    find: "isWhole && !isOpen.has(subject) && !isSilentOn(org)",
     replace: "false"
   },
-  ...mutantsOfScenarios
+  ...mutantsOfScenarios,
+  ...mutantsOfActions
 ]

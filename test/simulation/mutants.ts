@@ -23,7 +23,7 @@ export const fits = ({ file, find }: Mutant): boolean => readFileSync(join(root,
 const seedsMax = 400
 
 /** The promise that it broke, or null if it lived. */
-const fate = async ({ file, find, replace, by, isOnPostgres = false }: Mutant, url: string): Promise<string | null> => {
+export const fate = async ({ file, find, replace, by, isOnPostgres = false }: Mutant, url: string): Promise<string | null> => {
   const scratch = mkdtempSync(join(tmpdir(), "proliferate-mutant-"))
   try {
     for (const path of [...copied, "package.json"]) cpSync(join(root, path), join(scratch, path), { recursive: true })

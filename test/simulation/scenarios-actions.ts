@@ -1,8 +1,10 @@
 /** Faults of approvals, grants and services that earlier systems had, by their names in the architecture, and their neighbours. */
 import { isDeepStrictEqual } from "node:util"
 import { Effect } from "effect"
+import { pendingMax } from "../../machines/limits.ts"
 import { secretStart } from "./call-laws.ts"
-import { CallStory, once } from "./call-story.ts"
+import { CallStory, once, ruleOf } from "./call-story.ts"
+import { draftOf } from "./callers.ts"
 import { must } from "./laws.ts"
 
 const minuteMs = 60_000
@@ -52,79 +54,6 @@ export const actionScenarios = {
     must(story.simulation.run(Effect.orDie(calls.sealed("org_1", call.id)), minuteMs) === null, "its arguments are kept")
   },
 
-  "restart repeats a provider write": () => {
-    const story = new CallStory()
-    const call = story.pending()
-    story.weather.turn("service.unanswered", 1)
-    story.decides(call, once)
-    story.until(() => story.effects(call).length === 1, "it takes effect")
-    story.weather.turn("service.unanswered", 0)
-    story.node.kill()
-    story.simulation.startNode()
-    story.until(() => story.node?.isUp, "another node is up")
-    story.becomes(call, "completed")
-    must(story.call(call).attempt === 1, "it was tried again")
-    story.rests()
-  },
-
-  "a success recorded as failed": () => {
-    const story = new CallStory()
-    for (const fault of ["service.garbles", "service.unanswered"] as const) {
-      const call = story.pending()
-      story.weather.turn(fault, 1)
-      story.decides(call, once)
-      story.until(() => story.effects(call).length === 1, "it takes effect")
-      story.weather.turn(fault, 0)
-      story.becomes(call, "completed")
-      const looked = story.callRows(call).some(({ effects }) => effects.includes("readBack"))
-      must(looked, `it was believed at once, whatever was answered: ${fault}`)
-    }
-    story.rests()
-  },
-
-  "a silence that hid no effect is proven, and only then is the call made again": () => {
-    const story = new CallStory()
-    const call = story.pending()
-    story.weather.turn("service.unheard", 1)
-    story.decides(call, once)
-    story.until(() => story.callStatus(call) === "outcomeUnknown", "nobody knows", 5 * minuteMs)
-    must(story.call(call).attempt === 1, "it was made again before anything was proven")
-    story.weather.turn("service.unheard", 0)
-    story.becomes(call, "completed")
-    must(story.call(call).attempt === 2, `it was tried ${story.call(call).attempt} times`)
-    story.rests()
-  },
-
-  "a request that arrives when its sender has given it up": () => {
-    const story = new CallStory()
-    const call = story.pending()
-    story.weather.turn("service.late", 1)
-    story.decides(call, once)
-    story.becomes(call, "outcomeUnknown", "completed")
-    story.pass(3 * minuteMs)
-    must(story.effects(call).length === 1, `it took effect ${story.effects(call).length} times`)
-    if (story.callStatus(call) === "outcomeUnknown")
-      story.decides(call, { type: "settle", as: "completed", note: "it is there" }, "usr_2")
-    story.becomes(call, "completed")
-    story.rests()
-  },
-
-  "an outcome that nobody can find out is a person's to settle, and the call is not made again": () => {
-    const story = new CallStory()
-    const call = story.pending()
-    story.weather.turn("service.unanswered", 1)
-    story.weather.turn("service.unclear", 1)
-    story.decides(call, once)
-    story.becomes(call, "outcomeUnknown")
-    story.weather.turn("service.unanswered", 0)
-    story.pass(60 * minuteMs)
-    must(story.callStatus(call) === "outcomeUnknown", "it was given up, or made up")
-    story.decides(call, { type: "settle", as: "completed", note: "it is there" }, "usr_2")
-    story.becomes(call, "completed")
-    must(story.call(call).attempt === 1, "it was made again")
-    story.rests()
-  },
-
   "an agent grants itself": () => {
     const story = new CallStory()
     const dangerous = story.asks("merge")
@@ -145,7 +74,8 @@ export const actionScenarios = {
     const [first, second] = [story.node, story.simulation.startNode()]
     story.until(() => second.isUp, "another node is up")
     story.lend("grn_1", 3)
-    const calls = Array.from({ length: 10 }, (_, n) => story.asks("create_issue", undefined, { node: n % 2 ? first : second }))
+    // All are weighed while each of the three uses is there.
+    const calls = story.asksAtOnce("create_issue", 10, [first, second])
     for (const call of calls) story.becomes(call, "completed", "pending")
     const completed = calls.filter((call) => story.callStatus(call) === "completed")
     must(completed.length === 3 && story.used("grn_1") === 3, `${completed.length} ran under a budget of 3`)
@@ -155,61 +85,87 @@ export const actionScenarios = {
 
   "revoked grant still dispatched": () => {
     const story = new CallStory()
-    story.lend("grn_1", 5)
-    const call = story.asks("create_issue")
-    story.until(() => story.callStatus(call) === "approved", "it is weighed")
-    story.endGrant("grn_1")
-    story.becomes(call, "revoked")
-    must(story.effects(call).length === 0 && story.used("grn_1") === 0, "it ran, or its use is not given back")
+    // Before it is looked at for the last time, and after that.
+    for (const [grantId, isSeen] of [
+      ["grn_1", true],
+      ["grn_2", false]
+    ] as const) {
+      story.lend(grantId, 5)
+      const call = story.asks("create_issue")
+      story.until(() => story.callStatus(call) === "approved", "it is weighed")
+      if (isSeen) story.restarting((stores) => stores.grants.revoke("org_1", grantId, "usr_1"))
+      else {
+        const cleared = () => story.inspected("command.started").filter(({ key }) => key.startsWith(`approval:${call.id}:`))
+        story.until(() => cleared().length === 2, "it is looked at")
+        story.weather.turn("journal.slow", 1)
+        story.pass(10)
+        story.endGrant(grantId)
+        story.weather.turn("journal.slow", 0)
+      }
+      story.becomes(call, "revoked")
+      const why = story.call(call).reason
+      must(why === (isSeen ? "policy" : "grant"), `it was revoked for its ${why}`)
+      must(story.effects(call).length === 0 && story.used(grantId) === 0, "it ran, or its use is not given back")
+    }
     story.rests()
   },
 
-  "a rule that denies it is set between its approval and its turn": () => {
+  "a dangerous call is approved once, each time": () => {
     const story = new CallStory()
+    story.rules("merge", "ask")
+    story.lend("grn_all", null, "*")
+    const call = story.pending("merge")
+    const grant = { id: "grn_1", draft: draftOf("merge", "ses_1", 5), requestId: null }
+    must(/no grant covers it/.test(story.refused(call, { type: "approve", as: "grant", grant })), "a grant was lent with it")
+    story.decides(call, once)
+    story.becomes(call, "completed")
+    const again = story.pending("merge")
+    story.decides(again, { type: "deny", reason: "not today" })
+    story.rests()
+  },
+
+  "what is denied, revoked or withdrawn never runs": () => {
+    const story = new CallStory()
+    const ends = [
+      ["denied", { type: "deny", reason: "not today" }, "usr_1"],
+      ["revoked", { type: "revoke", reason: "a mistake" }, "usr_1"],
+      ["revoked", { type: "withdraw" }, null]
+    ] as const
+    for (const [status, event, by] of ends) {
+      const call = story.pending()
+      story.decides(call, event, by)
+      story.becomes(call, status)
+      must(story.refused(call, once).includes(status), "a late approval is not told what it is")
+    }
+    story.pass(10 * minuteMs)
+    must(story.simulation.service.effects.length === 0, "one of them took effect")
+    story.rests()
+  },
+
+  "more calls than a person can look at": () => {
+    const story = new CallStory()
+    const calls = Array.from({ length: pendingMax + 2 }, () => story.asks("create_issue"))
+    for (const call of calls) story.becomes(call, "pending", "denied")
+    const waiting = calls.filter((call) => story.callStatus(call) === "pending")
+    must(waiting.length === pendingMax, `${waiting.length} of one session wait for a person`)
+    for (const call of waiting) story.decides(call, { type: "deny", reason: "too many" })
+    story.asks("create_issue")
+    story.pending()
+    story.rests()
+  },
+
+  "the rules change between its approval and its turn": () => {
+    const story = new CallStory()
+    story.rules("create_issue", "allow")
+    const allowed = story.asks("create_issue")
+    story.until(() => story.callStatus(allowed) === "approved", "it is weighed")
+    story.restarting((stores) => stores.rules.set({ ...ruleOf("create_issue", "ask"), id: "rul_ask" }))
+    story.becomes(allowed, "revoked")
     const call = story.pending()
     story.rules("create_issue", "deny")
     story.decides(call, once)
     story.becomes(call, "revoked")
     must(story.effects(call).length === 0, "it ran")
-    story.rests()
-  },
-
-  "an action is another one when its turn comes": () => {
-    for (const drift of ["risk", "arguments", "action", "integration"] as const) {
-      const story = new CallStory()
-      const call = story.pending()
-      story.simulation.service.drift = drift
-      story.decides(call, once)
-      story.becomes(call, "failed")
-      must(story.effects(call).length === 0, `it ran although its ${drift} changed`)
-      story.simulation.service.drift = null
-      story.rests()
-    }
-    // Of one whose schema nobody has accepted, a rule that allows it says nothing.
-    const story = new CallStory()
-    story.rules("create_issue", "allow")
-    const allowed = story.asks("create_issue")
-    story.becomes(allowed, "completed")
-    story.simulation.service.drift = "schema"
-    const drifted = story.asks("create_issue")
-    story.becomes(drifted, "pending")
-    story.decides(drifted, { type: "deny", reason: "not that one" })
-    story.rests()
-  },
-
-  "a service takes the credential no more": () => {
-    const story = new CallStory()
-    const call = story.pending()
-    story.weather.turn("service.refuses", 1)
-    story.decides(call, once)
-    story.becomes(call, "failed")
-    must(!story.simulation.service.isConnected, "nobody is told that it must be connected again")
-    story.weather.turn("service.refuses", 0)
-    story.until(() => story.simulation.service.isConnected, "it is connected again")
-    const next = story.pending()
-    story.decides(next, once)
-    story.becomes(next, "completed")
-    must(story.effects(call).length === 0, "what failed ran later")
     story.rests()
   },
 

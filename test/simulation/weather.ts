@@ -12,6 +12,8 @@ const worst = {
   /** Written, and the connection lost before the answer. */
   "journal.unknown": 0.06,
   "journal.refused": 0.01,
+  /** Of what stands beside the journal in the same database. */
+  "records.slow": 0.1,
   "crash.before-commit": 0.004,
   "crash.after-commit": 0.006,
   "feed.unavailable": 0.06,
