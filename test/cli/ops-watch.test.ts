@@ -37,7 +37,7 @@ beforeAll(async () => {
       looks += 1
       return isStarting
         ? problem(503, "unavailable", "starting")
-        : { status: 200, body: { drift, kinds: [kind], fixes: [], nodes: [] } }
+        : { status: 200, body: { drift, kinds: [kind], fixes: [], nodes: [], cells: [] } }
     }
   })
   env = { PROLIFERATE_URL: server.url, PROLIFERATE_TOKEN: "plf_x" }
