@@ -1,6 +1,8 @@
 /**
  * Sends sql/commit.sql: a batch of transitions in one statement and one round trip. Two transitions of a batch that name the same
- * claim, budget or room go in two statements of one transaction, in their order, so that the later one sees what the earlier did.
+ * claim or room, or lend a budget, go in two statements of one transaction, in their order, so that the later one sees what the earlier
+ * did. Those that take uses of one budget go together, as long as there are uses for all: where there are not, nothing of it is written,
+ * and they go one after another as well.
  */
 import assert from "node:assert"
 import { readFileSync } from "node:fs"
@@ -62,12 +64,22 @@ const placeOf = (record: PlaceWrite): ReadonlyArray<unknown> => {
   }
 }
 
-/** What no other transition of the same statement may name. */
-const namesOf = (transition: Transition): ReadonlyArray<string> => [
-  ...claimWrites(transition).map(({ name, key }) => JSON.stringify([transition.address.org, name, key])),
-  ...placeWrites(transition).map((record) =>
-    JSON.stringify([transition.address.org, "room" in record ? "room" : "budget", placeOf(record)[1]])
-  )
+/** What a transition names. `isShared`: others of the same statement may name it too, if they share it as well. */
+interface Name {
+  readonly text: string
+  readonly isShared: boolean
+}
+const sharing: ReadonlySet<PlaceWrite["type"]> = new Set(["reserve", "ensure", "refund"])
+
+const namesOf = (transition: Transition): ReadonlyArray<Name> => [
+  ...claimWrites(transition).map(({ name, key }) => ({
+    text: JSON.stringify([transition.address.org, name, key]),
+    isShared: false
+  })),
+  ...placeWrites(transition).map((record) => ({
+    text: JSON.stringify([transition.address.org, "room" in record ? "room" : "budget", placeOf(record)[1]]),
+    isShared: sharing.has(record.type)
+  }))
 ]
 
 type Steps = ReturnType<typeof stepsOf>
@@ -155,19 +167,25 @@ const verdictOf = (transition: Transition, { at, won, repeated, held, rev, epoch
 
 type Numbered = readonly [transition: Transition, n: number]
 
-/** Parts of the batch within which no claim, budget or room is named twice; what comes later in the batch is in a later part. */
-const waves = (batch: ReadonlyArray<Transition>): ReadonlyArray<ReadonlyArray<Numbered>> => {
+/** Parts of the batch within which what is named twice is shared by all who name it; what comes later in the batch is in a later part. */
+const waves = (batch: ReadonlyArray<Transition>, isStrict: boolean): ReadonlyArray<ReadonlyArray<Numbered>> => {
   const parts: Array<Array<Numbered>> = [[]]
-  const lastPart = new Map<string, number>()
+  const [last, lastAlone] = [new Map<string, number>(), new Map<string, number>()]
   for (const [n, transition] of batch.entries()) {
     const names = namesOf(transition)
-    const part = Math.max(0, ...names.map((name) => (lastPart.get(name) ?? -1) + 1))
-    for (const name of names) lastPart.set(name, part)
-    if (part === parts.length) parts.push([])
+    const before = ({ text, isShared }: Name) => (isShared && !isStrict ? lastAlone : last).get(text) ?? -1
+    const part = Math.max(0, ...names.map((name) => before(name) + 1))
+    for (const { text, isShared } of names) {
+      last.set(text, Math.max(part, last.get(text) ?? 0))
+      if (!isShared) lastAlone.set(text, part)
+    }
+    while (part >= parts.length) parts.push([])
     parts[part]!.push([transition, n])
   }
   return parts
 }
+
+const isConflict = (cause: unknown): boolean => (cause as { readonly code?: string }).code === "40001"
 
 export const commit = async (sql: postgres.Sql, batch: ReadonlyArray<Transition>): Promise<ReadonlyArray<Verdict>> => {
   assert(new Set(batch.map(({ address }) => nameOf(address))).size === batch.length, "J4: an actor stands in a batch once")
@@ -182,12 +200,17 @@ export const commit = async (sql: postgres.Sql, batch: ReadonlyArray<Transition>
     )
     for (const row of rows) verdicts[row.n] = verdictOf(batch[row.n]!, row)
   }
-  const parts = waves(batch)
-  if (parts.length === 1) await send(sql, parts[0]!)
-  else {
+  const sendAll = async (parts: ReadonlyArray<ReadonlyArray<Numbered>>): Promise<void> => {
+    if (parts.length === 1) return send(sql, parts[0]!)
     await sql.begin(async (transaction) => {
       for (const part of parts) await send(transaction, part)
     })
   }
+  const together = waves(batch, false)
+  const strict = waves(batch, true)
+  await sendAll(together).catch((cause: unknown) => {
+    if (strict.length === together.length || !isConflict(cause)) throw cause
+    return sendAll(strict)
+  })
   return verdicts
 }

@@ -4,10 +4,11 @@ import { join } from "node:path"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule } from "effect"
 import type postgres from "postgres"
+import { commit as commitBatch } from "../../adapters/postgres/commit.ts"
 import * as postgresJournal from "../../adapters/postgres/journal.ts"
 import { client, Postgres } from "../../adapters/postgres/pool.ts"
 import { Journal, type Transition } from "../../runtime/journal.ts"
-import { begun, claim, commit, reasonOf, session, tags, transition } from "../contract/journal/world.ts"
+import { begun, claim, commit, ensure, lend, reasonOf, reserve, session, tags, transition } from "../contract/journal/world.ts"
 import { testPostgres } from "../support/postgres.ts"
 
 const statement = readFileSync(join(import.meta.dirname, "../../sql/commit.sql"), "utf8")
@@ -68,6 +69,48 @@ layer(Layer.provideMerge(postgresJournal.layer, testPostgres), { excludeTestServ
       assert.strictEqual(yield* reasonOf(journal.commit([transition(session("a"), 0)])), "unavailable")
       assert.strictEqual(yield* reasonOf(journal.load(session("a"))), "unavailable")
     })
+  )
+
+  it.effect(
+    "takes uses of one budget for all of a batch in one statement; where there are too few, in the order of the batch",
+    () =>
+      Effect.gen(function* () {
+        const { sql } = yield* Postgres
+        yield* begun(session("lender"), 1, { records: [lend("plenty", 100), lend("scarce", 10)] })
+        let statements = 0
+        const counting = (of: { readonly unsafe: (...args: any) => any }) => ({
+          unsafe: (...args: ReadonlyArray<unknown>) => {
+            statements += 1
+            return of.unsafe(...args)
+          }
+        })
+        const watched = {
+          ...counting(sql as never),
+          begin: (run: (transaction: unknown) => Promise<unknown>) =>
+            sql.begin((transaction) => run(counting(transaction as never)))
+        } as unknown as postgres.Sql
+        const takers = (budget: string, count: number) =>
+          Array.from({ length: count }, (_, n) =>
+            transition(session(`${budget}-${String(63 - n).padStart(2, "0")}`), 0, { records: [reserve(budget), ensure(budget)] })
+          )
+        const all = yield* Effect.promise(() => commitBatch(watched, takers("plenty", 64)))
+        assert.deepStrictEqual([statements, new Set(tags(all))], [1, new Set(["Won"])])
+        const some = yield* Effect.promise(() => commitBatch(watched, takers("scarce", 64)))
+        assert.deepStrictEqual(tags(some), [...Array(10).fill("Won"), ...Array(54).fill("Rejected")])
+        const used = yield* Effect.promise(() => sql`select id, used::float8 from budgets where org = 'org_1' order by id`)
+        assert.deepStrictEqual(
+          used.map(({ id, used }) => [id, used]),
+          [
+            ["plenty", 64],
+            ["scarce", 10]
+          ]
+        )
+        // What is lent is there for who comes after it in the same batch, whoever shares it.
+        statements = 0
+        const lending = transition(session("another"), 0, { records: [lend("fresh", 2), reserve("fresh")] })
+        const mixed = yield* Effect.promise(() => commitBatch(watched, [lending, ...takers("fresh", 2)]))
+        assert.deepStrictEqual(tags(mixed), ["Won", "Won", "Rejected"])
+      })
   )
 
   it.effect("keeps nothing of a batch that names a claim twice when its second statement is refused", () =>
