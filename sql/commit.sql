@@ -113,10 +113,10 @@ released as (
     where w.more is not null
   ))
 ),
--- In one order by all, whoever the actors are.
+-- In one order by all, whoever the actors are; what is taken of a budget before what is made sure of: nobody who holds it shared wants it alone.
 placed as materialized (
   select proliferate.apply_records((
-    select jsonb_agg(jsonb_build_array(w.org, w.kind || '/' || w.id, w.at, r.record) order by w.org, r.record->>1, w.id, r.place)
+    select jsonb_agg(jsonb_build_array(w.org, w.kind || '/' || w.id, w.at, r.record) order by w.org, r.record->>1, r.record->>0 = 'ensure', w.id, r.place)
     from won w, jsonb_array_elements(w.more->'records') with ordinality as r (record, place)
     where w.more ? 'records'
   )) as is_whole

@@ -40,6 +40,32 @@ const scansOf = (plan: Plan): ReadonlyArray<Plan> => [
 ]
 
 layer(Layer.provideMerge(postgresJournal.layer, testPostgres), { excludeTestServices: true })("the journal in postgres", (it) => {
+  it.effect("batches that take and make sure of one budget at once wait for each other, and never in a circle", () =>
+    Effect.gen(function* () {
+      const { sql } = yield* Postgres
+      yield* begun(session("lender-2"), 1, { records: [lend("popular")] })
+      const batchOf = (round: number, one: number) =>
+        Array.from({ length: 16 }, (_, n) =>
+          transition(session(`popular-${round}-${n}-${one}`), 0, {
+            records: [n % 2 === 0 ? ensure("popular") : reserve("popular")]
+          })
+        )
+      const took: Array<number> = []
+      for (let round = 0; round < 20; round++) {
+        const beganAt = performance.now()
+        const verdicts = yield* Effect.promise(() =>
+          Promise.all([1, 2, 3, 4].map((one) => commitBatch(sql, batchOf(round, one))))
+        )
+        took.push(performance.now() - beganAt)
+        assert.deepStrictEqual(new Set(tags(verdicts.flat())), new Set(["Won"]))
+      }
+      const [row] = yield* Effect.promise(() => sql`select used::float8 from budgets where id = 'popular'`)
+      assert.strictEqual(row?.["used"], 640)
+      // A circle is found after a second.
+      assert.isBelow(took.sort((a, b) => a - b)[10]!, 900)
+    })
+  )
+
   it.effect("does not know of a commit whose connection the server ended, and settles it by sending it again", () =>
     Effect.gen(function* () {
       const { sql } = yield* Postgres
@@ -97,7 +123,9 @@ layer(Layer.provideMerge(postgresJournal.layer, testPostgres), { excludeTestServ
         assert.deepStrictEqual([statements, new Set(tags(all))], [1, new Set(["Won"])])
         const some = yield* Effect.promise(() => commitBatch(watched, takers("scarce", 64)))
         assert.deepStrictEqual(tags(some), [...Array(10).fill("Won"), ...Array(54).fill("Rejected")])
-        const used = yield* Effect.promise(() => sql`select id, used::float8 from budgets where org = 'org_1' order by id`)
+        const used = yield* Effect.promise(
+          () => sql`select id, used::float8 from budgets where id in ('plenty', 'scarce') order by id`
+        )
         assert.deepStrictEqual(
           used.map(({ id, used }) => [id, used]),
           [
