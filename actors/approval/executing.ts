@@ -4,6 +4,7 @@
  *   H1  Nothing is sent without a row in `dispatches`, which one run of one attempt ever wins. Whoever does not win it sends nothing,
  *       reads excepted: a read is made as often as it takes.
  *   H2  Looking back at an attempt that never won its row takes the row itself: then that attempt can send nothing any more.
+ *   H3  So does a run that cannot send it: that it was not sent is said by whoever has the row alone.
  */
 import { Clock, Duration, Effect, Redacted, type Schema } from "effect"
 import type { ApprovalCommands } from "../../machines/approval/context.ts"
@@ -52,15 +53,17 @@ const shown = (result: unknown, credential: Credential) => {
   ).value as Schema.Json
 }
 
-export const execute: CallHand<"execute"> = ({ approvalId, argumentsHash, attempt, ...named }, _key, { org }: Address) =>
-  Effect.gen(function* () {
-    const failed = (reason: string, message: string) => ({
-      type: "call.failed" as const,
-      attempt,
-      sent: false,
-      reason,
-      message
-    })
+export const execute: CallHand<"execute"> = ({ approvalId, argumentsHash, attempt, ...named }, _key, { org }: Address) => {
+  const takes = Calls.use((calls) => calls.dispatch(org, dispatchOf({ approvalId, attempt })))
+  const failed = (reason: string, message: string) => ({ type: "call.failed" as const, attempt, sent: false, reason, message })
+  const unknown = (message: string) => ({ type: "call.unknown" as const, attempt, message })
+  /** This run cannot send it (H3). */
+  const unsent = (reason: string, message: string) =>
+    Effect.map(takes, (won) =>
+      won ? failed(reason, message) : unknown(`another run of it may have sent it, and now it cannot be: ${message}`)
+    )
+
+  return Effect.gen(function* () {
     const sealed = yield* SealedArguments
     const [{ provider, action }, args, usable] = yield* Effect.all(
       [
@@ -70,20 +73,19 @@ export const execute: CallHand<"execute"> = ({ approvalId, argumentsHash, attemp
       ],
       { concurrency: "unbounded" }
     )
-    if (provider === null || action === null) return failed("integration", gone(named, provider))
+    if (provider === null || action === null) return yield* unsent("integration", gone(named, provider))
     const fits = yield* Effect.result(paramsOf(action, args))
-    if (fits._tag === "Failure") return failed("arguments", fits.failure.message)
+    if (fits._tag === "Failure") return yield* unsent("arguments", fits.failure.message)
     if (usable._tag === "Failure") {
       const error = usable.failure
       return error._tag === "DirectoryError" || error.reason === "away"
         ? new NotYet(error.message)
-        : failed("connection", error.message)
+        : yield* unsent("connection", error.message)
     }
 
     const isRead = action.risk === "read"
-    const unknown = (message: string) => ({ type: "call.unknown" as const, attempt, message })
     const beganAtMs = yield* Clock.currentTimeMillis
-    const won = isRead || (yield* Calls.use((calls) => calls.dispatch(org, dispatchOf({ approvalId, attempt }))))
+    const won = isRead || (yield* takes)
     if (!won) return unknown("another run of it may have sent it")
     if ((yield* Clock.currentTimeMillis) - beganAtMs > sendWithinMs) return unknown("the server stood still before it was sent")
 
@@ -103,12 +105,10 @@ export const execute: CallHand<"execute"> = ({ approvalId, argumentsHash, attemp
     if (reason === "rate-limited") yield* Pace.use((pace) => pace.hold(org, named.integration, retryAfterMs ?? 1_000))
     return sent && !isRead ? unknown(message) : failed(reason, message)
   }).pipe(
-    Effect.catchTags({
-      ArgumentsLost: ({ message }) =>
-        Effect.succeed({ type: "call.failed" as const, attempt, sent: false, reason: "arguments", message }),
-      DirectoryError: later
-    })
+    Effect.catchTag("ArgumentsLost", ({ message }) => unsent("arguments", message)),
+    Effect.catchTag("DirectoryError", later)
   )
+}
 
 export const readBack: CallHand<"readBack"> = ({ approvalId, argumentsHash, attempt, ...named }, _key, { org }: Address) =>
   Effect.gen(function* () {

@@ -179,6 +179,14 @@ export const mutantsOfActions: ReadonlyArray<Mutant> = [
     by: "a success recorded as failed"
   },
   {
+    law: "I2 G2",
+    name: "whoever cannot send it says that nobody has",
+    file: executing,
+    find: "won ? failed(reason, message)",
+    replace: "won || message !== null ? failed(reason, message)",
+    by: "a success recorded as failed by whoever comes second"
+  },
+  {
     law: "G2",
     name: "an absence is proven, and nothing follows from it",
     file: words,

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { CallStory, once } from "./call-story.ts"
 import { must } from "./laws.ts"
+import type { Service } from "./service.ts"
 
 const minuteMs = 60_000
 
@@ -34,6 +35,40 @@ export const serviceScenarios = {
       must(looked, `it was believed at once, whatever was answered: ${fault}`)
     }
     story.rests()
+  },
+
+  "a success recorded as failed by whoever comes second": () => {
+    const forgets = [
+      (service: Service) => {
+        service.drift = "integration"
+      },
+      (service: Service) => {
+        service.isConnected = false
+      },
+      (service: Service) => {
+        service.drift = "arguments"
+      }
+    ]
+    for (const forget of forgets) {
+      const story = new CallStory()
+      const { service } = story.simulation
+      story.lend("grn_1", 5)
+      story.weather.turn("service.unanswered", 1)
+      const call = story.asks("create_issue")
+      story.until(() => story.effects(call).length === 1, "it takes effect")
+      // The next run of the command finds no way to send it, and does not conclude that nobody has.
+      forget(service)
+      story.restarting(() => Effect.void)
+      story.until(() => story.callRows(call).some(({ effects }) => effects.includes("readBack")), "it is looked at")
+      story.weather.turn("service.unanswered", 0)
+      service.drift = null
+      service.isConnected = true
+      story.becomes(call, "outcomeUnknown", "completed")
+      if (story.callStatus(call) === "outcomeUnknown")
+        story.decides(call, { type: "settle", as: "completed", note: "it is there" })
+      must(story.used("grn_1") === 1, "its use was given back")
+      story.rests()
+    }
   },
 
   "a silence that hid no effect is proven, and only then is the call made again": () => {
