@@ -10,6 +10,7 @@ import type { Address } from "./address.ts"
 import { type CommitFailed, Committer } from "./committer.ts"
 import type { Feeds } from "./feeds.ts"
 import { type Fold, foldOf } from "./fold.ts"
+import { handingOver } from "./handover.ts"
 import { report } from "./inspection.ts"
 import { Journal, type Stored, type Transition, type Verdict } from "./journal.ts"
 import { feedEventsOf, tell, tellAgain } from "./notices.ts"
@@ -33,6 +34,9 @@ type Services = Journal | Feeds | Committer
 type Deciding = Effect.Effect<Answer, AskError, Services>
 
 const unborn = (): Memory => ({ rev: 0, epoch: 0, owned: false, snapshot: null, timers: new Map() })
+
+/** `begin` what was claimed with it, once all have been told of it. */
+type Written = Verdict & { readonly begin?: () => void }
 
 interface Unstorable {
   readonly _tag: "Unstorable"
@@ -107,10 +111,11 @@ export class Activation<R> {
       )
       const told = decisions.flatMap(({ notices }, index) => feedEventsOf(address, base + index + 1, verdict.atMs, notices))
       return Effect.andThen(reports, tell(address, told)).pipe(
+        Effect.ensuring(Effect.sync(() => verdict.begin?.())),
         Effect.map(() => {
           // What stands beside it is what the last state wants; what was asked for is what all of them did.
           const timers = new Map(decisions.flatMap((decision) => [...decision.timers]))
-          const commands = decisions.flatMap((decision) => decision.commands)
+          const commands = verdict.begin === undefined ? decisions.flatMap((decision) => decision.commands) : []
           this.#onSettled(memory.snapshot!, { ...decisions.at(-1)!, commands, timers })
           return steps.map((_, index): Answer => ({ rev: base + index + 1, duplicate: false }))
         })
@@ -194,7 +199,11 @@ export class Activation<R> {
     return state === null ? decision : { ...decision, notices: [...decision.notices, state] }
   }
 
-  #submit(transition: Transition): Effect.Effect<Verdict | Unstorable, Unavailable, Committer> {
+  #submit(transition: Transition): Effect.Effect<Written | Unstorable, Unavailable, Committer> {
+    return handingOver(transition, (claimed) => this.#write(claimed))
+  }
+
+  #write(transition: Transition): Effect.Effect<Verdict | Unstorable, Unavailable, Committer> {
     return Committer.use((committer) => committer.submit(transition)).pipe(
       Effect.catch(({ reason, message }: CommitFailed) => {
         // Whatever was or was not written is read again before the next word.
@@ -206,16 +215,17 @@ export class Activation<R> {
     )
   }
 
-  #settle(memory: Memory, decision: Decision, delivery: Delivery, won: Extract<Verdict, { _tag: "Won" }>) {
-    const { rev, epoch, atMs } = won
+  #settle(memory: Memory, decision: Decision, delivery: Delivery, won: Extract<Written, { _tag: "Won" }>) {
+    const { rev, epoch, atMs, begin } = won
     const { address } = this
     const { snapshot, taken, notices } = decision
     this.#memory = remembered(memory, delivery, decision, rev, epoch)
     this.isBehind = false
     return report({ type: "actor.stepped", address, rev, event: delivery.event.type, taken }).pipe(
       Effect.andThen(tell(address, feedEventsOf(address, rev, atMs, notices))),
+      Effect.ensuring(Effect.sync(() => begin?.())),
       Effect.map((): Answer => {
-        this.#onSettled(snapshot, decision)
+        this.#onSettled(snapshot, begin === undefined ? decision : { ...decision, commands: [] })
         return { rev, duplicate: false }
       })
     )

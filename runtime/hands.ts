@@ -9,6 +9,8 @@ import { commandsAheadMax, commandsInFlightMax, commandsWaitingMax, turnsMin } f
 interface Party<A> {
   readonly waiting: Array<A>
   atWork: number
+  /** Kept free for what is being committed. */
+  reserved: number
   /** Since the last claim. */
   ended: number
 }
@@ -27,11 +29,27 @@ export class Hands<A> {
   /** Whoever has something; whose turn is next comes first. */
   readonly #parties = new Map<string, Party<A>>()
   #atWork = 0
+  #reserved = 0
   #waiting = 0
 
   push(org: string, item: A): void {
     this.#party(org).waiting.push(item)
     this.#waiting += 1
+  }
+
+  /** Keeps hands free for so many, if there are after those that wait for one. */
+  reserve(org: string, count: number): boolean {
+    const party = this.#party(org)
+    const left = this.#shareOf(party) - party.atWork - party.reserved - party.waiting.length
+    if (count > Math.min(left, this.#free - this.#waiting)) return false
+    party.reserved += count
+    this.#reserved += count
+    return true
+  }
+
+  giveUp(org: string, count: number): void {
+    this.#party(org).reserved -= count
+    this.#reserved -= count
   }
 
   /** The next that may begin; it is at work until `end`. */
@@ -70,7 +88,7 @@ export class Hands<A> {
    * those wait about as long as a claim takes. Counts anew.
    */
   room(): { readonly max: number; readonly shares: Shares } {
-    const free = commandsInFlightMax - this.#atWork
+    const free = this.#free
     // Never all that is free at once: who is behind in this claim is not to find nothing.
     const each = Math.ceil(free / 2)
     const of: Record<string, number> = {}
@@ -79,22 +97,26 @@ export class Hands<A> {
     const aheadMax = this.#parties.size <= 1 ? commandsAheadMax : Math.max(secondMost(this.#parties.values()), turnsMin)
     for (const [org, party] of this.#parties) {
       const ahead = Math.min(party.ended, aheadMax, commandsAheadMax)
-      of[org] = Math.max(0, this.#shareOf(party) - party.atWork + ahead - party.waiting.length)
+      of[org] = Math.max(0, this.#shareOf(party) - party.atWork - party.reserved + ahead - party.waiting.length)
       max += Math.max(0, ahead - party.waiting.length)
       party.ended = 0
-      if (party.atWork === 0 && party.waiting.length === 0) this.#parties.delete(org)
+      if (party.atWork + party.reserved + party.waiting.length === 0) this.#parties.delete(org)
     }
     return { max: Math.min(max, commandsWaitingMax - this.#waiting), shares: { each, of } }
   }
 
-  #shareOf({ atWork }: Party<A>): number {
-    return Math.max(1, (commandsInFlightMax - (this.#atWork - atWork)) >> 1)
+  get #free(): number {
+    return Math.max(0, commandsInFlightMax - this.#atWork - this.#reserved)
+  }
+
+  #shareOf({ atWork, reserved }: Party<A>): number {
+    return Math.max(1, (commandsInFlightMax - (this.#atWork - atWork) - (this.#reserved - reserved)) >> 1)
   }
 
   #party(org: string): Party<A> {
     let party = this.#parties.get(org)
     if (party === undefined) {
-      party = { waiting: [], atWork: 0, ended: 0 }
+      party = { waiting: [], atWork: 0, reserved: 0, ended: 0 }
       this.#parties.set(org, party)
     }
     return party

@@ -9,6 +9,7 @@ import { Clock, Context, Effect, Schedule } from "effect"
 import { acceptsOf } from "./accepts.ts"
 import type { ActorDefinition } from "./actor.ts"
 import type { Address } from "./address.ts"
+import { Handover, type Taker } from "./handover.ts"
 import { Host, type HostServices, type Household } from "./host.ts"
 import { Inspector } from "./inspection.ts"
 import { Journal, type JournalError } from "./journal.ts"
@@ -41,6 +42,9 @@ export interface Lane {
   /** Woken by commits that ask for commands, and that arm timers which are due soon. */
   readonly outbox: Wakeup
   readonly timers: Wakeup
+  /** The short way into the outbox, while it runs. */
+  readonly taker: () => Taker | null
+  readonly onTaker: (taker: Taker | null) => void
   /** Activates every actor that was stored as resident, and those written last; of them those that `isOurs`. */
   readonly activateResidents: (isOurs: (home: HomeName) => boolean) => Effect.Effect<void, JournalError>
 }
@@ -95,7 +99,9 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
   const clock = yield* Clock.Clock
   const nowMs = () => steadyMsOf(clock)
   const turnstiles = yield* forEachPart(Effect.sync(() => new Turnstile(readsInFlightMax, nowMs)))
-  const services = Context.add(yield* Effect.context<HostServices | R>(), Journal, readInTurns(journal, turnstiles.of))
+  const services = Context.add(yield* Effect.context<HostServices | R>(), Journal, readInTurns(journal, turnstiles.of)).pipe(
+    Context.add(Handover, (org: string) => lanes.of(org)?.taker() ?? null)
+  )
   const inspect = yield* Inspector
   const kinds = new Map(definitions.map((definition) => [definition.kind, definition]))
   const hosts = new Map<string, Host<R>>()
@@ -208,12 +214,16 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
     })
 
   const lanes = yield* forEachPart(
-    Effect.map(
-      Journal,
-      (part): Lane => ({
+    Effect.map(Journal, (part): Lane => {
+      let taker: Taker | null = null
+      return {
         journal: part,
         outbox: new Wakeup(),
         timers: new Wakeup(),
+        taker: () => taker,
+        onTaker: (told) => {
+          taker = told
+        },
         activateResidents: (isOurs) =>
           Effect.flatMap(part.residents(recentMs), (residents) =>
             Effect.forEach(
@@ -222,8 +232,8 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
               { discard: true }
             )
           )
-      })
-    )
+      }
+    })
   )
 
   return {

@@ -112,6 +112,8 @@ export interface Transition extends Step {
    * message or a claim in common. Should any be a duplicate or be rejected, nothing of the transition is written.
    */
   readonly earlier: ReadonlyArray<Step>
+  /** Its commands are the writer's from the beginning, for so long: attempt 1, under the claim `1`. Else they are anyone's. */
+  readonly claimMs?: number
 }
 
 /** Revision that a transition leads to. */

@@ -22,7 +22,8 @@ export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =
 
       for (const lane of homes.lanes) {
         const residents = lane.activateResidents(() => true)
-        const outbox = runOutbox({ definitions: homes.definitions, versions, deliver, wakeup: lane.outbox })
+        const { onTaker } = lane
+        const outbox = runOutbox({ definitions: homes.definitions, versions, deliver, wakeup: lane.outbox, onTaker })
         const timers = runTimers({ versions, deliver, wakeup: lane.timers })
         yield* Effect.forkScoped(Effect.retry(residents, { while: () => true, schedule: Schedule.spaced(1_000) }))
         yield* Effect.forkScoped(Effect.provideService(outbox, Journal, lane.journal))

@@ -7,13 +7,15 @@
  *       nothing. One that has ended by then still tells what it found out.
  *   O3  A hand that crashes, or takes more than 10 min, is tried again, 5 times, 0.5 s apart and doubling, and no more than 50 a
  *       second of an organisation; then its actor is told, and the command buried. One that cannot tell yet is asked again at the same pace, at least every 30 s.
- *   O4  Woken by the commit that asked; the poll every second is a safety net.
+ *   O4  Begun by the commit that asked, where a hand is free (handover.ts), else claimed and woken by it; the poll every second is a
+ *       safety net.
  *   O5  Organisations share the hands and take turns (hands.ts): what one has piled up, and what hangs, keeps no other waiting.
  */
 import { Cause, Clock, Effect, Equal, Exit, Schedule } from "effect"
 import { type ActorDefinition, type Fact, NotYet } from "./actor.ts"
 import type { Address } from "./address.ts"
 import { Claims, type Found, Held } from "./claims.ts"
+import type { Taker } from "./handover.ts"
 import { Hands } from "./hands.ts"
 import { Inspector } from "./inspection.ts"
 import { type ClaimedCommand, Journal, type Versions } from "./journal.ts"
@@ -33,7 +35,7 @@ import { steadyMs, steadyMsOf } from "./steady.ts"
 import { reasonOf, storable } from "./text.ts"
 import type { Delivery } from "./transition.ts"
 import { Turnstile } from "./turnstile.ts"
-import type { Wakeup } from "./wakeup.ts"
+import { Wakeup } from "./wakeup.ts"
 
 export type Deliver = (address: Address, delivery: Delivery) => Effect.Effect<Answer, AskError>
 
@@ -45,18 +47,23 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
   readonly versions: Versions
   readonly deliver: Deliver
   readonly wakeup: Wakeup
+  /** Told how to hand over what a commit has claimed; null: not any more. */
+  readonly onTaker: (taker: Taker | null) => void
 }) {
-  const { definitions, versions, deliver, wakeup } = options
+  const { definitions, versions, deliver, wakeup, onTaker } = options
   const journal = yield* Journal
   const inspect = yield* Inspector
   /** Crashes seen by this process, by key: tries that only could not tell yet are none. */
   const crashes = new Map<string, number>()
 
+  /** There may be commands that were not claimed for want of a hand, or for those that were. */
+  let mayBeMore = true
+
   const done = ({ key, address }: ClaimedCommand) => {
     crashes.delete(key)
     inspect({ type: "command.done", key })
     // Claiming may have waited for it.
-    wakeup.wake(address.org)
+    if (mayBeMore) wakeup.wake(address.org)
   }
   const clock = yield* Clock.Clock
   const givingBack = new Turnstile(retriesInFlightMax, () => steadyMsOf(clock))
@@ -69,6 +76,8 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
   const giveBack = Effect.fnUntraced(function* (command: ClaimedCommand, delayMs: number, reason: string) {
     yield* givingBack.pass(command.address.org, journal.retry(command, delayMs, reason))
     dueAtMs = Math.min(dueAtMs, (yield* steadyMs) + delayMs)
+    // It sleeps no longer than until then.
+    wakeup.wake(command.address.org)
   })
 
   const again = (command: ClaimedCommand, reason: string) => {
@@ -149,9 +158,30 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
         )
         claims.letGo(held)
         hands.end(address.org)
-        wakeup.wake(address.org)
+        if (mayBeMore) wakeup.wake(address.org)
       }
     })
+
+  const beginAll = Effect.gen(function* () {
+    for (let held = hands.begin(); held !== undefined; held = hands.begin()) yield* Effect.forkChild(worker(held))
+  })
+
+  const born = new Wakeup()
+  const taker: Taker = {
+    reserve: (org, count) => !claims.isFull && hands.reserve(org, count),
+    giveUp: (org, count) => {
+      hands.giveUp(org, count)
+      // Another may have been refused them.
+      born.wake()
+    },
+    take: (commands, claimedAtNanos) => {
+      const { org } = commands[0]!.address
+      hands.giveUp(org, commands.length)
+      for (const command of commands) hands.push(org, new Held(command, claimedAtNanos))
+      born.wake()
+    }
+  }
+  const beginBorn = Effect.andThen(born.within(outboxPollMs), beginAll)
 
   const loop = Effect.gen(function* () {
     const claimedAtNanos = yield* Clock.monotonicTimeNanos
@@ -161,9 +191,11 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
     const shareOf = (org: string) => shares.of[org] ?? shares.each
     // Woken for those alone who have all that they may have: they wait for their own hands. The poll, which is for nobody, looks.
     const isVain = names !== null && names.size > 0 && [...names].every((org) => shareOf(org) === 0)
-    const claimed = max > 0 && !isVain && !claims.isFull ? yield* journal.claim(max, commandClaimMs, versions, shares) : []
+    const isLooking = max > 0 && !isVain && !claims.isFull
+    const claimed = isLooking ? yield* journal.claim(max, commandClaimMs, versions, shares) : []
+    mayBeMore = !isLooking || claimed.length > 0 || Object.values(shares.of).some((share) => share <= 0)
     for (const command of claimed) hands.push(command.address.org, new Held(command, claimedAtNanos))
-    for (let held = hands.begin(); held !== undefined; held = hands.begin()) yield* Effect.forkChild(worker(held))
+    yield* beginAll
     // Cut short in the midst of several: there is more of them.
     if (claimed.length === max && claimed.some(({ address }) => address.org !== claimed[0]!.address.org)) return
     const leftMs = dueAtMs - (yield* steadyMs)
@@ -171,10 +203,13 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
     yield* wakeup.within(leftMs > 0 ? Math.min(leftMs, outboxPollMs) : outboxPollMs)
   })
 
+  yield* Effect.forkChild(Effect.forever(beginBorn))
+  onTaker(taker)
   yield* Effect.forkChild(claims.renewing)
   yield* Effect.forkChild(claims.completing)
   yield* loop.pipe(
     Effect.catchTag("JournalError", () => Effect.sleep(outboxPollMs)),
-    Effect.forever
+    Effect.forever,
+    Effect.ensuring(Effect.sync(() => onTaker(null)))
   )
 })

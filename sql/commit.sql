@@ -83,8 +83,9 @@ settled as (
     and c.claimed_until > 0 and (c.org, c.key, c.attempt::text) in (select org, key, claim from reported)
 ),
 asked as (
-  insert into commands (key, org, kind, id, rev, idx, name, params, due)
-  select w.kind || ':' || w.id || ':' || (x->>0) || ':' || (x->>1), w.org, w.kind, w.id, (x->0)::int8, (x->1)::int4, x->>2, x->3, w.at
+  insert into commands (key, org, kind, id, rev, idx, name, params, due, attempt, claimed_until)
+  select w.kind || ':' || w.id || ':' || (x->>0) || ':' || (x->>1), w.org, w.kind, w.id, (x->0)::int8, (x->1)::int4, x->>2, x->3, w.at,
+    case when w.more ? 'claimMs' then 1 else 0 end, coalesce(w.at + (w.more->'claimMs')::int8, 0)
   from won w, jsonb_array_elements(w.more->'commands') as x where w.more is not null
 ),
 deadlines as materialized (

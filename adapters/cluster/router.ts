@@ -153,10 +153,10 @@ const router = <R>(
           )
       })
     for (const beginner of beginners) {
-      const { journal: part, outbox, timers } = beginner.lane
+      const { journal: part, outbox, onTaker, timers } = beginner.lane
       const loops = [
         Effect.forever(Effect.andThen(beginFresh(beginner), beginner.wakeup.within(limits.sweepEveryMs))),
-        runOutbox({ definitions: homes.definitions, versions, deliver, wakeup: outbox }),
+        runOutbox({ definitions: homes.definitions, versions, deliver, wakeup: outbox, onTaker }),
         runTimers({
           versions,
           deliver,

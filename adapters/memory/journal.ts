@@ -106,7 +106,7 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
     if (completion && claimed(completion)) commands.delete(completion.key)
   }
 
-  const remember = (row: ActorRow, rev: number, step: Step, machineVersion: number, nowMs: number): void => {
+  const remember = (row: ActorRow, rev: number, step: Step, { machineVersion, claimMs }: Transition, nowMs: number): void => {
     const { address } = row
     const { messageId, event, taken, notices, by, cause, completes } = step
     row.seen.set(messageId, rev)
@@ -117,7 +117,8 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
     complete(completes)
     for (const [index, command] of step.commands.entries()) {
       const key = `${address.kind}:${address.id}:${rev}:${index}`
-      const fresh = { dueMs: nowMs, attempt: 0, claimedUntilMs: 0, dead: false, deadAtMs: 0, error: null }
+      const claim = claimMs === undefined ? { attempt: 0, claimedUntilMs: 0 } : { attempt: 1, claimedUntilMs: nowMs + claimMs }
+      const fresh = { dueMs: nowMs, ...claim, dead: false, deadAtMs: 0, error: null }
       commands.set(key, { key, address, name: command.name, params: json(command.params), ...fresh })
     }
     for (const [timerId, timer] of step.timers) {
@@ -166,7 +167,7 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
     row.stored = stored
     actors.set(name, row)
 
-    for (const [at, step] of steps) remember(row, at, step, transition.machineVersion, nowMs)
+    for (const [at, step] of steps) remember(row, at, step, transition, nowMs)
     for (const record of claim) claims.set(claimName(address.org, record), name)
     for (const record of release) {
       const key = claimName(address.org, record)

@@ -98,6 +98,7 @@ const more = (transition: Transition, steps: Steps, claims: ReadonlyArray<ClaimW
   return [
     {
       commands: steps.flatMap(([rev, { commands }]) => commands.map(({ name, params }, index) => [rev, index, name, params])),
+      ...(transition.claimMs !== undefined && { claimMs: transition.claimMs }),
       claims: keysOf("claim"),
       releases: keysOf("release"),
       ...(places.length > 0 && { records: places.map(placeOf) }),

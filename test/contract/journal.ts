@@ -5,6 +5,7 @@ import { budgets } from "./journal/budgets.ts"
 import { claims } from "./journal/claims.ts"
 import { commits } from "./journal/commits.ts"
 import { folds } from "./journal/folds.ts"
+import { handover } from "./journal/handover.ts"
 import { work } from "./journal/work.ts"
 import { type Services, stories } from "./journal/world.ts"
 
@@ -16,4 +17,5 @@ export const exerciseJournal = (name: string, world: Layer.Layer<Services, unkno
     claims(story)
     budgets(story)
     work(story)
+    handover(story)
   })

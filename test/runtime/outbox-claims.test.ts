@@ -32,7 +32,11 @@ describe("a claim", () => {
   })
 
   it("that ran out before its run began starts nothing: another has the command (O2)", () => {
-    const { place, host, runs, watched } = heated(() => Effect.succeed(warmed))
+    const { place, host: dead, runs, watched } = heated(() => Effect.never)
+    dead.kill()
+    place.reclaim()
+    runs.length = 0
+    const host = place.host(lampActor({ heat: watched }))
     let isAsleep = false
     place.disturb = (operation) =>
       Effect.sync(() => {
@@ -75,6 +79,7 @@ describe("what is claimed ahead", () => {
     place.disturb = (operation) => Effect.succeed(operation === "claim" ? "unavailable" : null)
     for (const id of ids) asking.ask(lampAddress(id), "switchOn")
     asking.kill()
+    place.reclaim()
     place.disturb = () => Effect.succeed(null)
     place.calls.clear()
     place.host(lampActor({ heat: () => Effect.void }))

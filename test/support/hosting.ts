@@ -53,6 +53,11 @@ export class Place {
     if (!this.timeline.run(this.timeline.nowMs + limitMs, condition)) throw new Error(`not within ${limitMs} ms: ${what}`)
   }
 
+  /** Makes every claim void, as a process does at its start that knows it is the only one. */
+  reclaim(): void {
+    for (const command of this.journal.commands.values()) command.claimedUntilMs = 0
+  }
+
   rows(address: Address): ReadonlyArray<JournalRow> {
     return (this.journal.actors.get(nameOf(address))?.journal ?? []).map((row) => JSON.parse(row))
   }
