@@ -81,6 +81,7 @@ function* wishes(world: World): Generator<Move<World>> {
     { type: "interrupt" },
     { type: "pause", why: "manual" },
     { type: "resume" },
+    { type: "capture" },
     { type: "stop" },
     ...(open === undefined ? [] : [{ type: "answer", questionId: open, optionId: "yes" } as const])
   ]

@@ -1,9 +1,10 @@
 /** Git from inside a sandbox, over its proxy socket: the whole way, with real git on both ends. */
 import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
-import { chownSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Effect } from "effect"
 import { afterAll, beforeAll, it } from "vitest"
 import type { GitSource } from "../../actors/ports/proxy.ts"
 import { type LockedGit, lockedGit } from "../support/locked-git.ts"
@@ -61,7 +62,7 @@ const asked = {
   ) => `${sandbox.sessionId} ${request.method} ${request.path} ${Buffer.from(request.body)}`
 }
 
-withSandbox("git inside", { fileBytesMax: 64 * MiB }, asked, ({ inside, sandboxId }) => {
+withSandbox("git inside", { fileBytesMax: 64 * MiB }, asked, ({ inside, sandboxId, sandboxes, dataDir }) => {
   const at = (id: string) => `http://127.0.0.1:3128/git/${id}`
   const identity =
     "git config --global user.name Agent; git config --global user.email agent@example.com; export GIT_TERMINAL_PROMPT=0"
@@ -173,5 +174,21 @@ withSandbox("git inside", { fileBytesMax: 64 * MiB }, asked, ({ inside, sandboxI
     )
     assert.match((await inside("curl -sv -x http://127.0.0.1:3128 https://example.com/ 2>&1")).text, /HTTP\/1\.1 403 Forbidden/)
     assert.equal((await inside("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:3128/")).text, "404")
+  })
+
+  it("keeps none of the host's passwords in a snapshot: secrets inside a snapshot", async () => {
+    const { code, text } = await inside(
+      `git config --global credential.helper store; ${work("rep_locked", `kept-${sandboxId()}`)}`
+    )
+    assert.equal(code, 0, text)
+    await Effect.runPromise(sandboxes().capture(sandboxId(), "last"))
+    const kept = execFileSync("find", [join(dataDir, "layers"), "-type", "f", "-print0"], { encoding: "utf8" }).split("\0")
+    const files = kept.filter((file) => file !== "").map((file) => readFileSync(file))
+    assert(
+      files.some((file) => file.includes("locked\nmore")),
+      "its work is not in the layers that were looked at"
+    )
+    for (const secret of ["swordfish-71", password.slice("Basic ".length)])
+      assert(!files.some((file) => file.includes(secret)), `${secret} is in a layer`)
   })
 })

@@ -2,6 +2,7 @@
  * What an agent may do, as it finds it: a file in its workspace that says so and is written anew when that changes, and tools over MCP
  * that its daemon gave it, in a real sandbox, through the real library, on both ends.
  */
+import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, it } from "vitest"
@@ -113,6 +114,12 @@ it("keeps the workspace when the turn has ended, and goes on in a sandbox made f
   const after = await json("sessions", "show", scene.session.id)
   assert.notStrictEqual(after.sandboxId, sandboxId)
   assert.match(after.snapshotId, /^snp/)
+
+  const layers = join(scene.dataDir, "sandboxes", "layers")
+  const found = (text: string) => spawnSync("grep", ["-rlE", text, layers], { encoding: "utf8" }).stdout
+  assert.match(found("^kept$"), /kept\.txt/)
+  // Neither the service's credential, nor a token of a sandbox or of a person.
+  for (const secret of [sentryToken, "psb_[A-Za-z0-9]", scene.env["PROLIFERATE_TOKEN"]!]) assert.strictEqual(found(secret), "")
 })
 
 it("keeps evidence, which its people bring to their machine; a link in it is refused", full, async () => {
