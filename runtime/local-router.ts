@@ -35,6 +35,7 @@ export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =
         look: homes.look,
         isAttended: (address) => Effect.sync(() => homes.stands(address)),
         tree: homes.tree,
+        holder: () => Effect.succeed(null),
         nodes: Effect.succeed([]),
         wake: homes.wake,
         fire: (timer) => deliver(timer.address, deliveryOf(timer)),

@@ -41,6 +41,8 @@ export class Nodes extends Context.Service<
     readonly leave: (address: string) => Effect.Effect<void, NodesError>
     /** All that ever were there. */
     readonly all: Effect.Effect<ReadonlyArray<NodeSeen>, NodesError>
+    /** The name of the living node that holds a shard. */
+    readonly holder: (shard: string) => Effect.Effect<string | null, NodesError>
     /** One that others find unwell has 1.5 s to renew its lease, if it lives; a dead one is replaced so much sooner. */
     readonly judge: (address: string, healthy: boolean) => Effect.Effect<void, NodesError>
     /** Takes of these shards those that are free; answers with all of them that are now held. */

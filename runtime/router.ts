@@ -89,6 +89,8 @@ export class Router extends Context.Service<
     readonly isAttended: (address: Address) => Effect.Effect<boolean | null>
     /** What this process hosts of an organisation, or of one home of it. */
     readonly tree: (org: string, home: string | null) => Effect.Effect<Tree>
+    /** The name of the server that hosts the actor; null: none does at the moment, or homes are not spread. */
+    readonly holder: (address: Address) => Effect.Effect<string | null>
     /** The servers among which homes are spread; none: this one hosts them all. */
     readonly nodes: Effect.Effect<ReadonlyArray<NodeSight>>
     /** Begins from what is stored, whatever is remembered, where the actor belongs, with what should stand beside it. Writes nothing. */

@@ -6,6 +6,11 @@ import type { Pass } from "./access.ts"
 import { ServiceError } from "./error.ts"
 import { fitting } from "./page.ts"
 
+export interface Sight extends View {
+  /** The server that hosts it, by its name; null: none does at the moment, or there is one server. */
+  readonly node: string | null
+}
+
 export class Inspection extends Context.Service<
   Inspection,
   {
@@ -13,7 +18,7 @@ export class Inspection extends Context.Service<
       pass: Pass<"actors.read">,
       kind: string,
       id: string
-    ) => Effect.Effect<View, ServiceError | JournalError | Unavailable>
+    ) => Effect.Effect<Sight, ServiceError | JournalError | Unavailable>
     /** Rows with a revision above `after`: at most `limit`, fewer where they are large. */
     readonly history: (
       pass: Pass<"actors.read">,
@@ -39,7 +44,9 @@ export class Inspection extends Context.Service<
 
       return Inspection.of({
         show: Effect.fn("Inspection.show")(function* (pass, kind, id) {
-          return (yield* router.look(yield* addressOf(pass, kind, id))) ?? (yield* absent(kind, id))
+          const address = yield* addressOf(pass, kind, id)
+          const view = (yield* router.look(address)) ?? (yield* absent(kind, id))
+          return { ...view, node: yield* router.holder(address) }
         }),
         history: Effect.fn("Inspection.history")(function* (pass, kind, id, after, limit) {
           return fitting(yield* journal.history(yield* addressOf(pass, kind, id), after, limit))

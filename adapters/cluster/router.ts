@@ -179,6 +179,7 @@ const router = <R>(
             : within(clientOf(entityOf(address)).stands({ pass, address }), limits.attendedMs)
         ).pipe(Effect.orElseSucceed(() => null)),
       tree: homes.tree,
+      holder: (address) => Effect.orElseSucceed(nodes.holder(shardOf(address).toString()), () => null),
       nodes: Effect.gen(function* () {
         const seen = yield* Effect.orElseSucceed(nodes.all, () => [])
         const held = yield* Effect.provideService(leasesByNode, Coordination, coordination)

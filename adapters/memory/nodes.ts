@@ -53,6 +53,12 @@ export const memoryNodes = ({ nodes, holders }: NodesState = emptyNodes()): Node
         }))
     ),
 
+    holder: (shard) =>
+      at((nowMs) => {
+        const node = nodes.get(holders.get(shard) ?? "")
+        return node !== undefined && node.untilMs > nowMs ? node.name : null
+      }),
+
     judge: (address, healthy) =>
       at(
         (nowMs) =>

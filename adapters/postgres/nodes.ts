@@ -50,6 +50,16 @@ export const layer: Layer.Layer<Nodes, never, Postgres> = Layer.effect(
         from cluster_nodes n, (select proliferate.now_ms()::float8 as at) as clock order by n.address`
       ),
 
+      holder: (shard) =>
+        Effect.map(
+          call(
+            () => sql<Array<{ readonly name: string }>>`
+            select n.name from cluster_shards s join cluster_nodes n using (address)
+            where s.shard = ${shard} and n.until > proliferate.now_ms()`
+          ),
+          ([row]) => row?.name ?? null
+        ),
+
       judge: (address, healthy) =>
         Effect.asVoid(
           call(

@@ -26,7 +26,7 @@ const show = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Shows the actor as its host has it: state, revision, epoch, what it takes now, and why it is quarantined if it is"
+    "Shows the actor as its host has it: state, revision, epoch, what it takes now, which of several servers hosts it, and why it is quarantined if it is"
   ),
   Command.withExamples([{ command: "proliferate actor show session ses_01", description: "The machine behind a session" }])
 )

@@ -149,6 +149,20 @@ export const exerciseNodes = (name: string, world: Layer.Layer<Services, unknown
       })
     )
 
+    story("N2: its holder is named for as long as that one's lease", (nodes) =>
+      Effect.gen(function* () {
+        for (const address of [one, two]) yield* nodes.enter(node(address), true)
+        assert.isNull(yield* nodes.holder("1"))
+        yield* nodes.acquire(one, ["1"])
+        assert.strictEqual(yield* nodes.holder("1"), `node at ${one}`)
+        yield* passTime(nodeLeaseMs)
+        assert.isNull(yield* nodes.holder("1"))
+        yield* nodes.enter(node(two), true)
+        yield* nodes.acquire(two, ["1"])
+        assert.strictEqual(yield* nodes.holder("1"), `node at ${two}`)
+      })
+    )
+
     story("N2: of nodes that take at once, each shard goes to one", (nodes) =>
       Effect.gen(function* () {
         const addresses = Array.from({ length: 4 }, (_, n) => `10.0.1.${n}:8788`)

@@ -56,11 +56,14 @@ it("homes move to those who are left, and an answer that was given stands", asyn
     )
   const all = Array.from({ length: 12 }, (_, n) => n)
   await Promise.all(all.map((n) => ask(one, n, "create", "made")))
+  const held = () => one.run(Effect.forEach(all, (n) => Router.use((router) => router.holder(lampAddress(`lamp_moving_${n}`)))))
+  assert.sameMembers([...new Set(await held())], ["one", "two"])
   const asking = all.map(async (n) => {
     for (let said = 0; said < 20; said++) await ask(one, n, "say", `${said}`)
   })
   await two.stop()
   await Promise.all(asking)
+  assert.deepStrictEqual([...new Set(await held())], ["one"])
   for (const n of all) {
     const view = await one.run(Router.use((router) => router.look(lampAddress(`lamp_moving_${n}`))))
     assert.strictEqual(view?.rev, 21)
