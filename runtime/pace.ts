@@ -6,7 +6,7 @@ export class Pace {
   readonly #atOnceMax: number
   readonly #everyMs: number
   readonly #nowMs: () => number
-  /** When it would have had all of them again, by organisation; oldest first. */
+  /** When it would have had all of them again, by organisation; last asked last. */
   readonly #restedAtMs = new Map<string, number>()
 
   constructor(atOnceMax: number, everyMs: number, nowMs: () => number) {
@@ -22,7 +22,8 @@ export class Pace {
       if (restedAtMs > nowMs) break
       this.#restedAtMs.delete(other)
     }
-    const restedAtMs = (this.#restedAtMs.get(org) ?? nowMs) + this.#everyMs
+    // One that has rested stays here behind another that has not: for having rested longer nobody has more of them.
+    const restedAtMs = Math.max(this.#restedAtMs.get(org) ?? nowMs, nowMs) + this.#everyMs
     this.#restedAtMs.delete(org)
     this.#restedAtMs.set(org, restedAtMs)
     return Math.max(0, restedAtMs - this.#atOnceMax * this.#everyMs - nowMs)

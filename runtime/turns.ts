@@ -7,9 +7,33 @@
 import { Demand } from "./demand.ts"
 import { turnsMax, turnsMin } from "./limits.ts"
 
+/** First in, first out, at the same cost however long: an array that is shortened at its head is moved each time. */
+class Queue<A> {
+  #items: Array<A> = []
+  #taken = 0
+
+  get length(): number {
+    return this.#items.length - this.#taken
+  }
+
+  push(item: A): void {
+    this.#items.push(item)
+  }
+
+  take(max: number): ReadonlyArray<A> {
+    const taken = this.#items.slice(this.#taken, this.#taken + max)
+    this.#taken += taken.length
+    if (this.#taken > this.#items.length / 2) {
+      this.#items = this.#items.slice(this.#taken)
+      this.#taken = 0
+    }
+    return taken
+  }
+}
+
 export class Turns<A> {
   /** What waits; whose turn is next comes first, and none is empty. */
-  readonly #queues = new Map<string, Array<A>>()
+  readonly #queues = new Map<string, Queue<A>>()
   /** What waits or is held. */
   readonly #demand: Demand
   #size = 0
@@ -25,9 +49,10 @@ export class Turns<A> {
   push(org: string, item: A): void {
     this.#size += 1
     this.#demand.add(org)
-    const queue = this.#queues.get(org)
-    if (queue === undefined) this.#queues.set(org, [item])
-    else queue.push(item)
+    const queue = this.#queues.get(org) ?? new Queue()
+    queue.push(item)
+    // Where it is in line already it stays there.
+    this.#queues.set(org, queue)
   }
 
   /** What is taken is held until it is given back. Less than `max`, or nothing, where what waits has to wait for what is held. */
@@ -42,7 +67,7 @@ export class Turns<A> {
       const left = heldMax - (this.#demand.of(org) - queue.length)
       const count = heldMax === Number.POSITIVE_INFINITY ? max : Math.min(1, Math.max(0, left))
       passedOver = count === 0 ? passedOver + 1 : 0
-      taken.push(...queue.splice(0, count))
+      for (const item of queue.take(count)) taken.push(item)
       if (queue.length > 0) this.#queues.set(org, queue)
     }
     this.#size -= taken.length

@@ -31,3 +31,13 @@ it("in no stretch of time are there more turns than those at once and one for ea
     { numRuns: 500 }
   )
 })
+
+it("whoever has rested long has no more at once than whoever has rested, also behind another that has far to go", () => {
+  let nowMs = 0
+  const pace = new Pace(3, 20, () => nowMs)
+  for (let n = 0; n < 1_000; n++) pace.next("a")
+  pace.next("b")
+  nowMs = 10_000
+  const waits = Array.from({ length: 5 }, () => pace.next("b"))
+  assert.deepStrictEqual(waits, [0, 0, 0, 20, 40])
+})

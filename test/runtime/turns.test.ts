@@ -126,4 +126,18 @@ describe("turns", () => {
     assert.isAbove(heldBeside(90), 2 * turnsMin)
     assert.strictEqual(heldBeside(100_000), 64)
   })
+
+  it("let go at once whatever many an organisation has waiting when it is alone, in order and each once", () => {
+    let nowMs = 0
+    const turns = new Turns<number>(() => nowMs)
+    turns.push("quiet", -1)
+    for (let n = 0; n < 200_000; n++) turns.push("flood", n)
+    const before = turns.take(Number.POSITIVE_INFINITY)
+    assert.deepStrictEqual(before, [-1, ...Array.from({ length: turnsMin }, (_, n) => n)])
+    turns.giveBack("quiet")
+    nowMs = 3 * besideMs
+    const isNext = turns.take(Number.POSITIVE_INFINITY).every((item, n) => item === turnsMin + n)
+    assert.isTrue(isNext)
+    assert.strictEqual(turns.size, 0)
+  })
 })
