@@ -37,6 +37,8 @@ export interface InboxPage {
 interface Own {
   readonly hub: InboxHub
   readonly looking: Again
+  /** Read for whoever comes first; who comes meanwhile waits. */
+  readonly beginning: Semaphore.Semaphore
 }
 
 export class Inbox extends Context.Service<
@@ -107,32 +109,33 @@ export class Inbox extends Context.Service<
           Effect.catchCause((cause) => Effect.logError(`inbox of ${hub.org}`, cause))
         )
 
-      const begun = yield* Semaphore.make(1)
-      const begin = Effect.fnUntraced(function* (org: string) {
-        const known = hubs.get(org)
-        if (known?.hub.isReady) return known.hub
-        // There already for the news of what happens while it reads: what was so before is no change.
-        const hub = new InboxHub(org)
-        const own = {
-          hub,
-          looking: new Again(
-            Effect.suspend(() => persistently(hub)),
-            fork
-          )
-        }
-        hubs.set(org, own)
-        const rows = yield* rowsOf(org, lookedAfterMax).pipe(Effect.onError(() => Effect.sync(() => hubs.delete(org))))
+      const begin = Effect.fnUntraced(function* ({ hub, looking }: Own) {
+        if (hub.isReady) return hub
+        const rows = yield* rowsOf(hub.org, lookedAfterMax)
         for (const row of rows.toReversed()) hub.remember(row)
         hub.isReady = true
-        own.looking.ask()
+        looking.ask()
         return hub
       })
+      const ownOf = (org: string): Own => {
+        const known = hubs.get(org)
+        if (known !== undefined) return known
+        const hub = new InboxHub(org)
+        const looking = new Again(
+          Effect.suspend(() => persistently(hub)),
+          fork
+        )
+        const own = { hub, looking, beginning: Semaphore.makeUnsafe(1) }
+        // There before anything is read, for the news of what happens meanwhile: what was so before is no change.
+        hubs.set(org, own)
+        return own
+      }
       const hubOf = (org: string) =>
         Effect.suspend(() => {
-          const known = hubs.get(org)
-          if (!known?.hub.isReady) return begun.withPermits(1)(begin(org))
-          known.hub.isForgotten = false
-          return Effect.succeed(known.hub)
+          const own = ownOf(org)
+          own.hub.isForgotten = false
+          // Of each by itself: another's database may not answer.
+          return own.hub.isReady ? Effect.succeed(own.hub) : own.beginning.withPermits(1)(begin(own))
         })
 
       const heard = ({ hub, looking }: Own, call: CallName | null): void => {

@@ -1,11 +1,11 @@
 /** One inbox of several servers: what happens on one is told by the others, by a word, and without one within 10 s. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Deferred, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { CallNews } from "../../actors/call-news.ts"
 import { InboxHub } from "../../actors/inbox-hub.ts"
 import { Calls } from "../../actors/ports/calls.ts"
-import { Directory } from "../../actors/ports/directory.ts"
+import { Directory, DirectoryError } from "../../actors/ports/directory.ts"
 import { Access } from "../../actors/services/access.ts"
 import { Inbox } from "../../actors/services/inbox.ts"
 import type { InboxRow } from "../../actors/services/inbox-row.ts"
@@ -19,13 +19,29 @@ import { scene } from "../support/acting.ts"
 
 const on = (table: Table) => Layer.sync(Coordination, () => localCoordination(table))
 
+type Gateway = Effect.Success<ReturnType<typeof scene>>["gateway"]
+
 /** A server on the same records, where nothing of it happens. */
-const another = Effect.fnUntraced(function* (table: Table, gateway: Effect.Success<ReturnType<typeof scene>>["gateway"]) {
-  const [calls, directory, router, access] = yield* gateway.its(Effect.all([Calls, Directory, Router, Access]))
-  const records = Layer.mergeAll(Layer.succeed(Calls, calls), Layer.succeed(Directory, directory), Layer.succeed(Router, router))
+const inboxOn = Effect.fnUntraced(function* (
+  table: Table,
+  gateway: Gateway,
+  through: (calls: Calls["Service"]) => Calls["Service"] = (calls) => calls
+) {
+  const [calls, directory, router] = yield* gateway.its(Effect.all([Calls, Directory, Router]))
+  const records = Layer.mergeAll(
+    Layer.succeed(Calls, through(calls)),
+    Layer.succeed(Directory, directory),
+    Layer.succeed(Router, router)
+  )
   const news = CallNews.layer.pipe(Layer.provide(localFeeds), Layer.provide([MemoryFeed.layer(), on(table)]))
   const context = yield* Layer.build(Layer.fresh(Inbox.layer.pipe(Layer.provide([news, records]))))
-  const inbox = yield* Effect.provideContext(Inbox, context)
+  return yield* Effect.provideContext(Inbox, context)
+})
+
+/** Follows it for its owner. */
+const another = Effect.fnUntraced(function* (table: Table, gateway: Gateway) {
+  const inbox = yield* inboxOn(table, gateway)
+  const access = yield* gateway.its(Access)
   const pass = yield* access.check(gateway.owner.token, "approvals.read")
   const { seq } = yield* inbox.head(pass)
   let after = seq
@@ -79,6 +95,37 @@ describe("the inbox of several servers", () => {
       for (const { hear } of ears) hear(null)
       assert.deepStrictEqual(yield* other.told(1), [`${id} decided`])
     }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "begins for each organisation by itself: another's database that is silent holds up nobody, and one that failed is tried anew",
+    () =>
+      Effect.gen(function* () {
+        const { gateway } = yield* scene()
+        const [directory, access] = yield* gateway.its(Effect.all([Directory, Access]))
+        yield* directory.addOrganisation({ id: "org_far", name: "Far" })
+        yield* directory.addUser({ id: "usr_far", org: "org_far", name: "Fay", email: "fay@far.test", role: "owner" })
+        const far = yield* access.asUser("org_far", "usr_far", "approvals.read")
+        const near = yield* access.check(gateway.owner.token, "approvals.read")
+
+        const [asked, answer] = [yield* Deferred.make<void>(), yield* Deferred.make<void, DirectoryError>()]
+        let itsDatabase: Effect.Effect<void, DirectoryError> = Effect.andThen(
+          Deferred.succeed(asked, undefined),
+          Deferred.await(answer)
+        )
+        const inbox = yield* inboxOn(new Table(), gateway, (calls) => ({
+          ...calls,
+          list: (org, wanted) =>
+            org === "org_far" ? Effect.andThen(itsDatabase, calls.list(org, wanted)) : calls.list(org, wanted)
+        }))
+        const silent = yield* Effect.forkChild(Effect.result(inbox.head(far)))
+        yield* Deferred.await(asked)
+        assert.strictEqual((yield* inbox.head(near)).seq, 0)
+        yield* Deferred.fail(answer, new DirectoryError({ reason: "unavailable", message: "gone" }))
+        assert.strictEqual((yield* Fiber.join(silent))._tag, "Failure")
+        itsDatabase = Effect.void
+        assert.strictEqual((yield* inbox.head(far)).seq, 0)
+      }).pipe(Effect.scoped)
   )
 })
 
