@@ -243,7 +243,7 @@ export class Activation<R> {
       if (stored.machineVersion > version) return yield* new Unavailable({ reason: "version", message: tooNew(stored, version) })
       if (stored.machineVersion < version) return yield* this.#upgrade(stored)
       const snapshot = restore(machine, stored.snapshot)
-      yield* tellAgain(this.address, stored.rev).pipe(Effect.mapError(unavailable))
+      yield* tellAgain(this.address, stored).pipe(Effect.mapError(unavailable))
       const memory: Memory = { rev: stored.rev, epoch: stored.epoch, owned: false, snapshot, timers: new Map(stored.timers) }
       this.#memory = memory
       this.isBehind = false
@@ -265,7 +265,7 @@ export class Activation<R> {
         this.isBehind = false
         return yield* new Quarantined({ reason })
       }
-      yield* tellAgain(this.address, stored.rev).pipe(Effect.mapError(unavailable))
+      yield* tellAgain(this.address, stored).pipe(Effect.mapError(unavailable))
       const memory = { rev: stored.rev, epoch: stored.epoch, owned: false, snapshot: null, timers: new Map(stored.timers) }
       const event = { type: "upgraded", from: stored.machineVersion, to: version }
       const delivery = { id: `upgrade:${version}`, event, by: null }

@@ -145,6 +145,8 @@ export interface Stored {
   /** Armed timers by id, with the revision that armed each. */
   readonly timers: ReadonlyMap<string, number>
   readonly quarantine: Quarantine | null
+  /** The number of its newest notice (notices.ts), 0 if there was none; null: not known. */
+  readonly noticed: number | null
   readonly updatedAtMs: number
 }
 

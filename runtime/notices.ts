@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { type Address, nameOf } from "./address.ts"
 import type { FeedEvent } from "./feed.ts"
 import { Feeds } from "./feeds.ts"
-import { Journal, type Notice } from "./journal.ts"
+import { Journal, type Notice, type Stored, stepsOf, type Transition } from "./journal.ts"
 
 export const noticesPerRevMax = 1_000
 const rowsRead = 200
@@ -28,11 +28,20 @@ const homeOf = ({ org, home }: Address) => ({ org, id: home })
 export const tell = (address: Address, events: ReadonlyArray<FeedEvent>) =>
   events.length === 0 ? Effect.void : Feeds.use((feeds) => feeds.tell(homeOf(address), events))
 
-/** Tells again what the feed may lack of an actor that stands at `rev`. */
-export const tellAgain = Effect.fnUntraced(function* (address: Address, rev: number) {
+/** The number of the newest notice of a transition; null: it has none. */
+export const noticedOf = (transition: Transition): number | null => {
+  for (const [rev, { notices }] of stepsOf(transition).toReversed())
+    if (notices.length > 0) return rev * noticesPerRevMax + notices.length - 1
+  return null
+}
+
+/** Tells again what the feed may lack of an actor as it is stored. */
+export const tellAgain = Effect.fnUntraced(function* (address: Address, { rev, noticed }: Pick<Stored, "rev" | "noticed">) {
   const [journal, feeds] = [yield* Journal, yield* Feeds]
   const head = yield* feeds.head(homeOf(address))
-  const told = Math.floor((head.sources[nameOf(address)] ?? 0) / noticesPerRevMax)
+  const newest = head.sources[nameOf(address)] ?? 0
+  if (noticed !== null && newest >= noticed) return
+  const told = Math.floor(newest / noticesPerRevMax)
   // The last told revision again: the crash may have come between two of its notices.
   for (let after = Math.max(0, told - 1); after < rev; ) {
     const rows = yield* journal.history(address, after, rowsRead)

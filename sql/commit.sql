@@ -17,7 +17,7 @@ batch as (
   select (x->0)::int4 as n, x->>1 as org, x->>2 as kind, x->>3 as id, x->>4 as home, (x->5)::int8 as base, (x->6)::int8 as rev,
     (x->7)::int8 as epoch, (x->8)::int8 as next_epoch, (x->9)::int4 as version, x->>10 as message, x->11 as event, x->12 as taken,
     x->13 as effects, x->14 as notices, x->>15 as by, x->>16 as cause, x->>17 as status, x->18 as snapshot,
-    (x->19)::boolean as resident, x->>20 as completes, x->>21 as claim, x->22 as timers, x->23 as more
+    (x->19)::boolean as resident, x->>20 as completes, x->>21 as claim, x->22 as timers, (x->>23)::int8 as noticed, x->24 as more
   from jsonb_array_elements($1::text::jsonb) as x
 ),
 a as materialized (
@@ -47,15 +47,16 @@ a as materialized (
 updated as (
   update actors t
   set rev = a.rev, epoch = a.next_epoch, machine_version = a.version, status = a.status, snapshot = a.snapshot,
-    resident = a.resident, updated_at = a.at
+    resident = a.resident, updated_at = a.at, noticed_rev = a.rev,
+    noticed = coalesce(a.noticed, case when t.noticed_rev = t.rev then t.noticed end)
   from a
   where t.id = a.id and t.kind = a.kind and t.org = a.org and t.rev = a.base and t.epoch = a.epoch
     and a.base > 0 and a.repeated is null and a.held is null
   returning a.*
 ),
 created as (
-  insert into actors (org, kind, id, home, rev, epoch, machine_version, status, snapshot, resident, updated_at)
-  select org, kind, id, home, rev, next_epoch, version, status, snapshot, resident, at
+  insert into actors (org, kind, id, home, rev, epoch, machine_version, status, snapshot, resident, updated_at, noticed, noticed_rev)
+  select org, kind, id, home, rev, next_epoch, version, status, snapshot, resident, at, coalesce(noticed, 0), rev
   from a where base = 0 and repeated is null and held is null
   on conflict do nothing
   returning kind, id

@@ -252,6 +252,8 @@ create table actors (
   quarantine jsonb,
   updated_at bigint not null,
   kept_from bigint not null default 1,
+  noticed bigint,
+  noticed_rev bigint,
   constraint actors_pkey PRIMARY KEY (id, kind)
 ) with (fillfactor=50, autovacuum_vacuum_scale_factor=0.05);
 

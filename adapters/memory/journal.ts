@@ -20,6 +20,7 @@ import {
   type Verdict,
   type Versions
 } from "../../runtime/journal.ts"
+import { noticedOf } from "../../runtime/notices.ts"
 import type { Disturbance } from "./disturbance.ts"
 import { type ActorRow, type CommandRow, emptyJournal, type JournalState } from "./journal-state.ts"
 import { applyRecords, isRefusedByJsonb, lastWords, refusal } from "./records.ts"
@@ -161,6 +162,7 @@ export const memoryJournal = (state: JournalState = emptyJournal(), disturb: Dis
       status: transition.status,
       snapshot: json(transition.snapshot),
       resident: transition.resident,
+      noticed: noticedOf(transition) ?? (actor === undefined ? 0 : actor.stored.noticed),
       updatedAtMs: nowMs
     }
     const row: ActorRow = actor ?? { address, stored, quarantine: null, journal: [], seen: new Map(), timers: new Map() }

@@ -19,6 +19,7 @@ import {
   type Transition,
   type Verdict
 } from "../../runtime/journal.ts"
+import { noticedOf } from "../../runtime/notices.ts"
 
 const statement = readFileSync(join(import.meta.dirname, "../../sql/commit.sql"), "utf8")
 
@@ -156,6 +157,7 @@ const encode = (transition: Transition, n: number): ReadonlyArray<unknown> => {
     settles?.key ?? null,
     settles?.claim ?? null,
     [...timers].map(([id, [timer, rev]]) => (timer ? [id, Math.ceil(timer.delayMs), timer.event, rev] : [id, null, null, rev])),
+    noticedOf(transition),
     ...more(transition, steps, claimWrites(transition))
   ]
 }

@@ -51,6 +51,7 @@ export const postgresJournal = ({ sql, committer }: Postgres["Service"]): Journa
     const rows = await sql<Array<StoredRow & { readonly n: number }>>`
       select x.n::int4, a.* from jsonb_array_elements(${asked}::jsonb) with ordinality as x (of, n) cross join lateral (
         select rev::float8, epoch::float8, machine_version as "machineVersion", status, snapshot, resident, quarantine,
+          case when noticed_rev = rev then noticed end::float8 as noticed,
           updated_at::float8 as "updatedAtMs",
           (select jsonb_object_agg(t.timer, t.rev) from timers t where t.id = s.id and t.kind = s.kind and t.org = s.org) as timers
         from actors s where s.id = x.of->>2 and s.kind = x.of->>1 and s.org = x.of->>0 offset 0

@@ -27,7 +27,7 @@ const alone: ActorDefinition = { ...(sessionActor as unknown as ActorDefinition)
 
 const stored = (): Stored => ({
   ...{ rev: 5, epoch: 1, machineVersion: alone.version, status: "running", snapshot: JSON.parse(idleText), resident: false },
-  ...{ timers: new Map([["xstate.after.idle", 5]]), quarantine: null, updatedAtMs: 0 }
+  ...{ timers: new Map([["xstate.after.idle", 5]]), quarantine: null, noticed: null, updatedAtMs: 0 }
 })
 const never = () => Effect.die(new Error("an idle session writes nothing"))
 const oneStored = Layer.merge(

@@ -40,8 +40,8 @@ export const storeIdle = Effect.fnUntraced(function* (prefix: string, count: num
   yield* Effect.promise(async () => {
     const ids = `select 'ses_${prefix}_' || lpad(n::text, 7, '0') as id from generate_series(0, ${count - 1}) as n`
     await sql.unsafe(
-      `insert into actors (org, kind, id, home, rev, epoch, machine_version, status, snapshot, resident, updated_at)
-       select 'org_bench', 'session', id, id, 5, 1, $1::int, $2::text, $3::text::jsonb, false, 0 from (${ids}) s`,
+      `insert into actors (org, kind, id, home, rev, epoch, machine_version, status, snapshot, resident, updated_at, noticed, noticed_rev)
+       select 'org_bench', 'session', id, id, 5, 1, $1::int, $2::text, $3::text::jsonb, false, 0, 5001, 5 from (${ids}) s`,
       [version, status, idleText]
     )
     await sql.unsafe(

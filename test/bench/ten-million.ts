@@ -52,8 +52,8 @@ const fill = (url: string, count: number, rows: number) =>
     await sql.unsafe("alter table journal add primary key (id, kind, rev)")
     await sql.unsafe("create unique index journal_message on journal ((kind || '/' || id || '/' || message_id))")
     await sql.unsafe(
-      `insert into actors (org, kind, id, home, rev, epoch, machine_version, status, snapshot, resident, updated_at)
-       select 'org_bench', 'counter', id, id, ${rows}, 1, 1, 'counting', '{"value":"even","context":{"count":1}}', false, 0 from (${ids}) s`
+      `insert into actors (org, kind, id, home, rev, epoch, machine_version, status, snapshot, resident, updated_at, noticed, noticed_rev)
+       select 'org_bench', 'counter', id, id, ${rows}, 1, 1, 'counting', '{"value":"even","context":{"count":1}}', false, 0, 0, ${rows} from (${ids}) s`
     )
     await sql.unsafe(
       `insert into timers (org, kind, id, timer, rev, due, event)

@@ -37,7 +37,8 @@ const inMemory = Layer.unwrap(
             machineVersion: 1,
             status,
             snapshot: `{"context":{"approvalId":"${id}"}}`,
-            resident: false
+            resident: false,
+            noticed: null
           }
           const rest = { quarantine: null, journal: [], seen: new Map(), timers: new Map() }
           state.actors.set(`approval/${id}`, { address, stored, ...rest })

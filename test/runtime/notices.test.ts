@@ -32,6 +32,22 @@ describe("what a crash kept from the feed", () => {
     assert.deepStrictEqual(said(), ["one", "two", "three"])
   })
 
+  it("is nothing where the feed has it all, and then the journal is not read for it", () => {
+    const { place, host } = withLamp()
+    host.ask(lamp, { type: "say", text: "one" })
+    place.advance(1_000)
+    host.kill()
+    place.calls.clear()
+    const next = place.host(lampActor())
+    next.ask(lamp, { type: "say", text: "two" })
+    place.advance(1_000)
+    assert.strictEqual(place.callsOf("history"), 0)
+    assert.deepStrictEqual(
+      place.feed(lamp).flatMap(({ kind, body }) => (kind === "said" ? [body["text"]] : [])),
+      ["one", "two"]
+    )
+  })
+
   it("is told at the next start, though nobody asks and nothing stands beside it", () => {
     const { place, said } = spoken()
     place.advance(3_600_000)

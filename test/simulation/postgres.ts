@@ -65,6 +65,7 @@ const mirror = ({ journal, feeds, notes }: Stored, stored: NonNullable<Reply["st
       status: row["status"],
       snapshot: JSON.stringify(row["snapshot"]),
       resident: row["resident"],
+      noticed: row["noticed"] === null ? null : Number(row["noticed"]),
       updatedAtMs: row["updated_at"]
     }
     actor.quarantine = row["quarantine"] === null ? null : JSON.stringify(row["quarantine"])

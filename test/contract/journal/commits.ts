@@ -6,6 +6,20 @@ import { Journal } from "../../../runtime/journal.ts"
 import { begun, claimedCommand, commit, JournalWorld, reasonOf, type Story, session, tags, transition } from "./world.ts"
 
 export const commits = (story: Story) => {
+  story("knows the number of an actor's newest notice, whatever came after it", () =>
+    Effect.gen(function* () {
+      const journal = yield* Journal
+      const noticed = Effect.map(journal.load(session("a")), (stored) => stored!.noticed)
+      yield* begun(session("a"), 1)
+      assert.strictEqual(yield* noticed, 0)
+      const said = { kind: "said", body: {} }
+      yield* commit(transition(session("a"), 1, { notices: [said, said] }))
+      assert.strictEqual(yield* noticed, 2_001)
+      yield* commit(transition(session("a"), 2))
+      assert.strictEqual(yield* noticed, 2_001)
+    })
+  )
+
   story("J2 counts the revisions of an actor from 1, without gaps", () =>
     Effect.gen(function* () {
       const journal = yield* Journal
