@@ -67,8 +67,6 @@ export class ConnectionRecords extends Context.Service<
       org: string,
       integration: string
     ) => Result<{ readonly connection: Connection; readonly sealed: Uint8Array } | null>
-    /** Of the live ones whose settings hold `key` with this value, in whatever organisation: whose service speaks to us. */
-    readonly bySetting: (integration: string, key: string, value: string) => Result<ReadonlyArray<Connection>>
     /** Null: it is gone, or revoked meanwhile. */
     readonly change: (org: string, id: string, change: ConnectionChange) => Result<Connection | null>
     /** True for one server, until `forMs` are over or the secret was changed: it may refresh it. */

@@ -48,12 +48,6 @@ export const memoryConnections = (): ConnectionRecords["Service"] => {
         const row = liveOf(org, integration)
         return row === undefined ? null : { connection: structuredClone(row.connection), sealed: row.sealed! }
       }),
-    bySetting: (integration, key, value) =>
-      Effect.sync(() =>
-        [...rows.values()]
-          .filter((row) => isLive(row) && row.connection.integration === integration && row.connection.settings[key] === value)
-          .map(({ connection }) => structuredClone(connection))
-      ),
     change: (org, id, { sealed, settings = {}, ...change }) =>
       Effect.sync(() => {
         const row = at(org, id)

@@ -58,12 +58,6 @@ export const postgresConnections = ({ sql }: Postgres["Service"]): ConnectionRec
           return { connection: rest, sealed: new Uint8Array(sealed) }
         })
       ),
-    bySetting: (integration, key, value) =>
-      list(
-        () => sql<Array<Connection>>`
-        select ${connection} from connections
-        where integration = ${integration} and status <> 'revoked' and settings ->> ${key} = ${value} order by org limit 100`
-      ),
     change: (org, id, change) => {
       const { status, reason, account, scopes, settings, expiresAtMs, checkedAtMs, sealed } = change
       return call(true, async () => {

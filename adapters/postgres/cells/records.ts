@@ -116,17 +116,12 @@ export const celledRules = (cells: Cells["Service"]): Rules["Service"] => {
 }
 
 export const celledConnections = (cells: Cells["Service"]): ConnectionRecords["Service"] => {
-  const { by, some } = spread(cells, postgresConnections, unavailable)
+  const { by } = spread(cells, postgresConnections, unavailable)
   return {
     connect: by("connect"),
     list: by("list"),
     find: by("find"),
     live: by("live"),
-    bySetting: (integration, key, value) =>
-      Effect.map(
-        some((connections) => connections.bySetting(integration, key, value)),
-        (found) => found.flat()
-      ),
     change: by("change"),
     claimRefresh: by("claimRefresh"),
     revoke: by("revoke"),
