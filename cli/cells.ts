@@ -6,6 +6,15 @@ import type { Settings } from "./settings.ts"
 export class CellsError extends Schema.TaggedError<CellsError>()("CellsError", { message: Schema.String }) {}
 
 const cellName = /^[a-z][a-z0-9-]{0,30}$/
+/** A client decodes its parts, and a password may hold what it cannot. */
+const isDecodable = (url: URL): boolean => {
+  try {
+    decodeURIComponent(`${url.username}${url.password}${url.hostname}${url.pathname}`)
+    return true
+  } catch {
+    return false
+  }
+}
 const cellExample = "eu=postgres://user:password@host:5432/database"
 
 /** Cells by name with their URLs. No message shows a URL: it may hold a password. */
@@ -34,6 +43,7 @@ export const cellsOf = Effect.fnUntraced(function* ({
     const url = URL.parse(given)
     if (url === null || !/^postgres(ql)?:$/.test(url.protocol))
       return yield* refuse(`that of the cell ${name} is not a URL such as ${cellExample}; a comma in a password is written %2C`)
+    if (!isDecodable(url)) return yield* refuse(`in that of the cell ${name} is a % that begins no code; it is written %25`)
     cells.set(name, given)
   }
   return cells

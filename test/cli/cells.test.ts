@@ -33,10 +33,11 @@ it.each([
   ["named as the home is", home, "home=postgres://ada:secret@h/p", /"home" is that of DATABASE_URL/],
   ["named twice", home, "eu=postgres://h/p,eu=postgres://ada:secret@h/q", /there are two cells named eu/],
   ["with what is no URL", home, "us=postgres://h/p,eu=ada:secret", /that of the cell eu is not a URL such as/],
+  ["with a bare percent sign", home, "eu=postgres://ada:sec%ret@h/p", /in that of the cell eu is a % .*%25/],
   ["of another kind", home, "eu=mysql://ada:secret@h/p", /that of the cell eu is not a URL such as/]
 ])("is refused %s, and told what to do", async (_, env, cells, says) => {
   const error = await Effect.runPromise(Effect.flip(cellsWith({ ...env, DATABASE_CELLS: cells })))
   const message = String((error as { message?: string }).message)
   assert.match(message, says)
-  assert.notMatch(message, /secret|sec,|ada/)
+  assert.notMatch(message, /secret|sec[,%]|ada/)
 })
