@@ -145,14 +145,28 @@ export class DirectoryError extends Schema.TaggedError<DirectoryError>()("Direct
 type Result<A> = Effect.Effect<A, DirectoryError>
 type New<A> = Omit<A, "createdAtMs">
 
+type NewOrganisation = Omit<New<Organisation>, "cell"> & { readonly cell?: string | undefined }
+
+export interface Founding {
+  readonly organisation: NewOrganisation
+  readonly user: New<User>
+  readonly token: New<Token> & { readonly hash: string }
+}
+
+export interface Founders {
+  readonly organisation: Organisation
+  readonly user: User
+  readonly token: Token
+}
+
 export class Directory extends Context.Service<
   Directory,
   {
     /** At home, unless a cell is named; `not-found` where there is none of that name. */
-    readonly addOrganisation: (
-      organisation: Omit<New<Organisation>, "cell"> & { readonly cell?: string | undefined }
-    ) => Result<Organisation>
+    readonly addOrganisation: (organisation: NewOrganisation) => Result<Organisation>
     readonly organisations: Result<ReadonlyArray<Organisation>>
+    /** An organisation with its owner and their token: all three, or none of them. */
+    readonly found: (founding: Founding) => Result<Founders>
 
     /** An email is unique within its organisation. */
     readonly addUser: (user: New<User>) => Result<User>

@@ -85,9 +85,9 @@ export class People extends Context.Service<
 
       const selfOf = ({ principal }: Pass): User | null => (principal.kind === "user" ? principal.user : null)
 
-      const issue = Effect.fnUntraced(function* (user: User, name: string, expiresInDays?: number) {
+      const drawn = Effect.fnUntraced(function* (user: Pick<User, "id" | "org">, name: string, expiresInDays?: number) {
         const secret = `plf_${randomBytes(32).toString("base64url")}`
-        const token = yield* directory.addToken({
+        const token = {
           id: yield* newId("tok"),
           org: user.org,
           userId: user.id,
@@ -95,14 +95,21 @@ export class People extends Context.Service<
           prefix: secret.slice(0, prefixCharacters),
           hash: hashOf(secret),
           expiresAtMs: expiresInDays === undefined ? null : (yield* Clock.currentTimeMillis) + expiresInDays * dayMs
-        })
-        return { ...token, secret }
+        }
+        return { secret, token }
+      })
+
+      const issue = Effect.fnUntraced(function* (user: User, name: string, expiresInDays?: number) {
+        const { secret, token } = yield* drawn(user, name, expiresInDays)
+        return { ...(yield* directory.addToken(token)), secret }
       })
 
       const addFounded = Effect.fnUntraced(function* ({ name, owner, cell }: typeof NewOrganisation.Type) {
-        const organisation = yield* directory.addOrganisation({ id: yield* newId("org"), name, cell })
-        const user = yield* directory.addUser({ id: yield* newId("usr"), org: organisation.id, ...owner, role: "owner" })
-        return { organisation, user, token: yield* issue(user, "first") }
+        const organisation = { id: yield* newId("org"), name, cell }
+        const user = { id: yield* newId("usr"), org: organisation.id, ...owner, role: "owner" as const }
+        const { secret, token } = yield* drawn(user, "first")
+        const founded = yield* directory.found({ organisation, user, token })
+        return { ...founded, token: { ...founded.token, secret } }
       })
 
       /** Owners and admins are an owner's business, oneself excepted. */

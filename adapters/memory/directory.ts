@@ -67,17 +67,44 @@ export const memoryDirectory = (state: JournalState = emptyJournal()): Directory
 
   const sessions = () => [...state.projections.values()].filter(({ address }) => address.kind === "session").map(sessionOf)
 
-  return {
-    addOrganisation: Effect.fnUntraced(function* ({ id, name, cell = homeCell }) {
-      if (cell !== homeCell) return yield* refuse("not-found", `there is no cell "${cell}"; there is ${homeCell}`)
-      if (organisations.has(id)) return yield* refuse("conflict", "its id is taken already")
-      const organisation = { id, name, cell, createdAtMs: yield* Clock.currentTimeMillis }
-      organisations.set(id, organisation)
-      return { ...organisation }
-    }),
-    organisations: Effect.sync(() => structuredClone([...organisations.values()].sort(byAge))),
+  const addOrganisation: Directory["Service"]["addOrganisation"] = Effect.fnUntraced(function* ({ id, name, cell = homeCell }) {
+    if (cell !== homeCell) return yield* refuse("not-found", `there is no cell "${cell}"; there is ${homeCell}`)
+    if (organisations.has(id)) return yield* refuse("conflict", "its id is taken already")
+    const organisation = { id, name, cell, createdAtMs: yield* Clock.currentTimeMillis }
+    organisations.set(id, organisation)
+    return { ...organisation }
+  })
+  const addUser: Directory["Service"]["addUser"] = (user) =>
+    add(users, user, { said: "user with this email", isSame: ({ email }) => email === user.email })
+  const addToken: Directory["Service"]["addToken"] = Effect.fnUntraced(function* ({ hash, ...token }) {
+    if (!users.has(keyOf({ org: token.org, id: token.userId })))
+      return yield* refuse("not-found", "the user that it names is not there")
+    if (hashes.has(hash)) return yield* refuse("conflict", "its hash is taken already")
+    const added = yield* add(tokens, token, { said: "token", isSame: () => false })
+    hashes.set(hash, keyOf(token))
+    return added
+  })
 
-    addUser: (user) => add(users, user, { said: "user with this email", isSame: ({ email }) => email === user.email }),
+  return {
+    addOrganisation,
+    organisations: Effect.sync(() => structuredClone([...organisations.values()].sort(byAge))),
+    found: Effect.fnUntraced(function* ({ organisation, user, token }) {
+      const founded = yield* addOrganisation(organisation)
+      return yield* Effect.all({
+        organisation: Effect.succeed(founded),
+        user: addUser(user),
+        token: addToken(token)
+      }).pipe(
+        Effect.tapError(() =>
+          Effect.sync(() => {
+            organisations.delete(founded.id)
+            users.delete(keyOf(user))
+          })
+        )
+      )
+    }),
+
+    addUser,
     users: (org) => list(users, org),
     removeUser: (org, id) =>
       Effect.sync(() => {
@@ -92,14 +119,7 @@ export const memoryDirectory = (state: JournalState = emptyJournal()): Directory
         return users.delete(keyOf({ org, id }))
       }),
 
-    addToken: Effect.fnUntraced(function* ({ hash, ...token }) {
-      if (!users.has(keyOf({ org: token.org, id: token.userId })))
-        return yield* refuse("not-found", "the user that it names is not there")
-      if (hashes.has(hash)) return yield* refuse("conflict", "its hash is taken already")
-      const added = yield* add(tokens, token, { said: "token", isSame: () => false })
-      hashes.set(hash, keyOf(token))
-      return added
-    }),
+    addToken,
     tokens: (org) => list(tokens, org),
     tokenByHash: Effect.fnUntraced(function* (hash) {
       const nowMs = yield* Clock.currentTimeMillis

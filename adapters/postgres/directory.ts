@@ -5,6 +5,7 @@ import {
   type Configuration,
   Directory,
   DirectoryError,
+  type Founders,
   homeCell,
   type ModelUsage,
   type Organisation,
@@ -62,6 +63,24 @@ export const postgresDirectory = (sql: postgres.Sql, names: ReadonlyArray<string
           )
         : Effect.fail(noCell(cell, names)),
     organisations: list(() => sql<Array<Organisation>>`select ${organisation} from organisations order by created_at, id`),
+    found: ({ organisation: { id, name, cell = homeCell }, user: owner, token: first }) =>
+      names.includes(cell)
+        ? add(
+            // One statement: a server that dies in the middle leaves nothing that a start would take for founded.
+            () => sql<Array<Founders>>`
+            with o as (
+              insert into organisations (id, name, cell) values (${id}, ${name}, ${cell}) returning ${organisation}
+            ), u as (
+              insert into users (org, id, name, email, role)
+              values (${owner.org}, ${owner.id}, ${owner.name}, ${owner.email}, ${owner.role}) returning ${user}
+            ), t as (
+              insert into tokens (org, id, user_id, name, prefix, hash, expires_at)
+              values (${first.org}, ${first.id}, ${first.userId}, ${first.name}, ${first.prefix}, ${first.hash}, ${first.expiresAtMs})
+              returning ${token}
+            )
+            select to_json(o) as organisation, to_json(u) as "user", to_json(t) as token from o, u, t`
+          )
+        : Effect.fail(noCell(cell, names)),
 
     addUser: ({ id, org, name, email, role }) =>
       add(

@@ -30,4 +30,31 @@ export const exerciseHosts = <E>(name: string, world: Layer.Layer<Directory | Di
         assert.deepStrictEqual(yield* found(["hosts-nothing', 'x"], 3, null), [])
       })
     )
+
+    it.effect("founds an organisation with its owner and their token, or nothing of it", () =>
+      Effect.gen(function* () {
+        const directory = yield* Directory
+        const founding = (org: string, hash: string) => ({
+          organisation: { id: org, name: org },
+          user: { id: "usr_1", org, name: "Ada", email: "ada@example.org", role: "owner" as const },
+          token: { id: "tok_1", org, userId: "usr_1", name: "first", prefix: "plf_abcd", hash, expiresAtMs: null }
+        })
+        const named = (id: string) => Effect.map(directory.organisations, (all) => all.find((known) => known.id === id))
+        const conflicts = (org: string, hash: string) =>
+          Effect.map(Effect.flip(directory.found(founding(org, hash))), ({ reason }) => assert.strictEqual(reason, "conflict"))
+        const founded = yield* directory.found(founding("org_whole", "first of all"))
+        assert.deepStrictEqual(yield* named("org_whole"), founded.organisation)
+        assert.deepInclude(founded.organisation, { id: "org_whole", name: "org_whole" })
+        assert.deepStrictEqual(yield* directory.users("org_whole"), [founded.user])
+        assert.deepStrictEqual(yield* directory.tokenByHash("first of all"), { token: founded.token, user: founded.user })
+
+        // What goes wrong last takes back what came first.
+        yield* conflicts("org_half", "first of all")
+        assert.isUndefined(yield* named("org_half"))
+        assert.deepStrictEqual(yield* directory.users("org_half"), [])
+        yield* conflicts("org_whole", "another")
+        assert.deepStrictEqual(yield* directory.users("org_whole"), [founded.user])
+        yield* directory.found(founding("org_half", "first of half"))
+      })
+    )
   })

@@ -60,7 +60,9 @@ export const spreadOrganisations = Layer.effect(
   Effect.map(Directory, (directory) =>
     Directory.of({
       ...directory,
-      addOrganisation: (organisation) => directory.addOrganisation({ ...organisation, cell: cellOf(organisation.id) })
+      addOrganisation: (organisation) => directory.addOrganisation({ ...organisation, cell: cellOf(organisation.id) }),
+      found: (founding) =>
+        directory.found({ ...founding, organisation: { ...founding.organisation, cell: cellOf(founding.organisation.id) } })
     })
   )
 )

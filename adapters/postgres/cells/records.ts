@@ -45,6 +45,10 @@ export const celledDirectory = (cells: Cells["Service"]): Directory["Service"] =
     addOrganisation: ({ id, name, cell = cells.home.name }) =>
       Effect.andThen(rowIn(cell, id, name), home.addOrganisation({ id, name, cell })),
     organisations: home.organisations,
+    found: (founding) => {
+      const { id, name, cell = cells.home.name } = founding.organisation
+      return Effect.andThen(rowIn(cell, id, name), home.found(founding))
+    },
     addUser: home.addUser,
     users: home.users,
     removeUser: home.removeUser,
