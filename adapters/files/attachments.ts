@@ -13,7 +13,7 @@ import {
   type Owner,
   sessionBytesMax
 } from "../../actors/ports/attachments.ts"
-import { openShelves, orNone, reaching, readAt, sizeOf, writeAt, writeWhole } from "./shelves.ts"
+import { inTurns, openShelves, orNone, reaching, readAt, sizeOf, writeAt, writeWhole } from "./shelves.ts"
 
 const keptMs = 30 * 24 * 3_600_000
 const [manifest, content] = ["file.json", "bytes"]
@@ -31,9 +31,14 @@ export const layer = (directory: string): Layer.Layer<Attachments, AttachmentErr
       const nowMs = yield* Clock.currentTimeMillis
       const { boxOf, boxes } = yield* reach(() => openShelves(directory, keptMs, nowMs))
 
+      const inTurn = inTurns()
+      /** With all that is still to come of those that were begun. */
       const heldBy = async (owner: Owner, exceptId: string) => {
         let bytes = 0
-        for (const id of await boxes(owner)) if (id !== exceptId) bytes += await sizeOf(join(boxOf(owner, id), content))
+        for (const id of await boxes(owner)) {
+          const text = id === exceptId ? null : await readFile(join(boxOf(owner, id), manifest), "utf8").catch(orNone)
+          if (text !== null) bytes += parse(text).bytes
+        }
         return bytes
       }
 
@@ -60,7 +65,7 @@ export const layer = (directory: string): Layer.Layer<Attachments, AttachmentErr
       }
 
       return Attachments.of({
-        put: (owner, file, offset, bytes) => reach(() => put(owner, file, offset, bytes)),
+        put: (owner, file, offset, bytes) => reach(() => inTurn(owner, () => put(owner, file, offset, bytes))),
         find: (owner, id) => reach(() => find(owner, id)),
         read: (owner, id, offset, bytesMax) =>
           reach(async () => {

@@ -62,6 +62,21 @@ export const openShelves = async (directory: string, keptMs: number, nowMs: numb
   }
 }
 
+/** One after another of a session: what was counted is what is there when it is written. */
+export const inTurns = () => {
+  const last = new Map<string, Promise<unknown>>()
+  return <A>({ org, sessionId }: Owner, run: () => Promise<A>): Promise<A> => {
+    const name = JSON.stringify([org, sessionId])
+    const mine = (last.get(name) ?? Promise.resolve()).then(run, run)
+    const over = () => {
+      if (last.get(name) === mine) last.delete(name)
+    }
+    last.set(name, mine)
+    mine.then(over, over)
+    return mine
+  }
+}
+
 export const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(orNone))?.size ?? 0
 
 /** On the disk when it returns. At 0 the file begins anew. */

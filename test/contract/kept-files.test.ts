@@ -1,5 +1,5 @@
 /** Files of sessions on the host's disk (adapters/files): what is put is there after a restart, what is old is gone, whatever else lies about. */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -56,6 +56,36 @@ describe("files of sessions", () => {
       assert.strictEqual((yield* Effect.flip(keeping(shelf, ({ read }) => read(owner, "b", 0, 0)))).reason, "missing")
       assert.strictEqual(Buffer.from(yield* keeping(shelf, ({ read }) => read(owner, evidence.key, 0, 1))).toString(), "y")
       assert.strictEqual((yield* Effect.flip(keeping(shelf, ({ read }) => read(owner, evidence.key, 1, 0)))).reason, "missing")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("never have more bytes of a session than they may, however many come at once", () =>
+    Effect.gen(function* () {
+      const mb = 1_048_576
+      const directory = yield* scratch
+      const passed = (puts: ReadonlyArray<Effect.Effect<unknown, { readonly reason: string }>>) =>
+        Effect.map(Effect.all(puts.map(Effect.result), { concurrency: "unbounded" }), (all) => {
+          for (const one of all) if (one._tag === "Failure") assert.strictEqual(one.failure.reason, "invalid")
+          return all.filter(({ _tag }) => _tag === "Success").length
+        })
+      const file = (id: number) => ({ id: `att_${id}`, name: "log", type: "text/plain", bytes: 8 * mb })
+      const firstPieces = Array.from({ length: 20 }, (_, n) => n)
+      // Of each no more than a beginning: what is to come of it counts.
+      const begun = yield* attaching(directory, ({ put }) =>
+        passed(firstPieces.map((n) => put(owner, file(n), 0, Buffer.from("x"))))
+      )
+      assert.strictEqual(begun, 16)
+
+      const shelf = yield* scratch
+      yield* keeping(shelf, ({ put }) => put(owner, "old", 0, 0, Buffer.from("x")))
+      const box = join(shelf, "org_1", "ses_1", "old")
+      for (let n = 0; n < 40; n++) {
+        writeFileSync(join(box, String(n)), "")
+        truncateSync(join(box, String(n)), 25 * mb)
+      }
+      const piece = new Uint8Array(8 * mb)
+      const kept = yield* keeping(shelf, ({ put }) => passed([1, 2, 3, 4, 5].map((n) => put(owner, `new_${n}`, 0, 0, piece))))
+      assert.strictEqual(kept, 3)
     }).pipe(Effect.scoped)
   )
 
