@@ -1,7 +1,7 @@
 /**
  * What a grant or other rules would have done to the calls of the last days, before anybody lends or saves them
  * (machines/rehearsal.ts). Of a call's arguments the shown copy is known: where one that is hidden or cut decides, the answer is
- * `unknown`, with its path.
+ * `unknown`, with its path. For those who may lend or set, and one at a time in an organisation: each reads thousands of calls.
  */
 import { Clock, Context, Effect, Layer, Schema } from "effect"
 import type { ApprovalContext } from "../../machines/approval/context.ts"
@@ -16,6 +16,7 @@ import type { DirectoryError } from "../ports/directory.ts"
 import { Grants } from "../ports/grants.ts"
 import { Rules } from "../ports/rules.ts"
 import type { Pass } from "./access.ts"
+import { ServiceError } from "./error.ts"
 import { NewRule } from "./policies.ts"
 import { Id } from "./words.ts"
 
@@ -138,8 +139,14 @@ const changedBook = (rules: ReadonlyArray<Rule>, { set = [], remove = [] }: type
 export class Rehearsals extends Context.Service<
   Rehearsals,
   {
-    readonly preview: (pass: Pass<"grants.read">, given: typeof Previewed.Type) => Effect.Effect<Preview, DirectoryError>
-    readonly rehearse: (pass: Pass<"rules.read">, given: typeof Rehearsed.Type) => Effect.Effect<Rehearsal, DirectoryError>
+    readonly preview: (
+      pass: Pass<"grants.create">,
+      given: typeof Previewed.Type
+    ) => Effect.Effect<Preview, ServiceError | DirectoryError>
+    readonly rehearse: (
+      pass: Pass<"rules.set">,
+      given: typeof Rehearsed.Type
+    ) => Effect.Effect<Rehearsal, ServiceError | DirectoryError>
   }
 >()("proliferate/actors/services/Rehearsals") {
   static readonly layer: Layer.Layer<Rehearsals, never, Calls | Rules | Grants | Providers> = Layer.effect(
@@ -149,6 +156,21 @@ export class Rehearsals extends Context.Service<
       const rules = yield* Rules
       const grants = yield* Grants
       const providers = yield* Providers
+
+      const busy = new Set<string>()
+      const alone = <A, E>(org: string, work: Effect.Effect<A, E>): Effect.Effect<A, E | ServiceError> =>
+        Effect.suspend((): Effect.Effect<A, E | ServiceError> => {
+          if (busy.has(org))
+            return new ServiceError({
+              reason: "limit",
+              message: "another rehearsal of your organisation is under way; try again"
+            })
+          busy.add(org)
+          return Effect.ensuring(
+            work,
+            Effect.sync(() => busy.delete(org))
+          )
+        })
 
       const recorded = Effect.fnUntraced(function* (org: string, ofDays: number) {
         const sinceMs = (yield* Clock.currentTimeMillis) - ofDays * dayMs
@@ -176,48 +198,54 @@ export class Rehearsals extends Context.Service<
       }
 
       return Rehearsals.of({
-        preview: Effect.fn("Rehearsals.preview")(function* ({ organisation: org }, { draft, days = previewDays }) {
-          const { calls, ...looked } = yield* recorded(org, days)
-          const book = (yield* rules.book(org)).rules
-          const both = replayed(calls, { rules: book, grants: [] }, { rules: book, grants: [lentAs(draft)] })
-          const differing = both.filter(({ answer }) => answer.differs)
-          const covered = differing.filter(({ answer }) => answer.proposed === "run")
-          const unknown = differing.filter(({ answer }) => answer.proposed === "unknown")
-          const waited = covered.filter(({ answer }) => answer.was === "ask").length
-          return {
-            ...looked,
-            covered: covered.length,
-            waited,
-            calls: covered.slice(0, shownMax).map(({ row }) => seen(row)),
-            unknown: unknown.length,
-            unknownCalls: unknown
-              .slice(0, shownMax)
-              .map(({ row, answer }) => ({ ...seen(row), because: answer.because.proposed }))
-          }
-        }),
+        preview: Effect.fn("Rehearsals.preview")(
+          function* ({ organisation: org }, { draft, days = previewDays }) {
+            const { calls, ...looked } = yield* recorded(org, days)
+            const book = (yield* rules.book(org)).rules
+            const both = replayed(calls, { rules: book, grants: [] }, { rules: book, grants: [lentAs(draft)] })
+            const differing = both.filter(({ answer }) => answer.differs)
+            const covered = differing.filter(({ answer }) => answer.proposed === "run")
+            const unknown = differing.filter(({ answer }) => answer.proposed === "unknown")
+            const waited = covered.filter(({ answer }) => answer.was === "ask").length
+            return {
+              ...looked,
+              covered: covered.length,
+              waited,
+              calls: covered.slice(0, shownMax).map(({ row }) => seen(row)),
+              unknown: unknown.length,
+              unknownCalls: unknown
+                .slice(0, shownMax)
+                .map(({ row, answer }) => ({ ...seen(row), because: answer.because.proposed }))
+            }
+          },
+          (effect, { organisation }) => alone(organisation, effect)
+        ),
 
-        rehearse: Effect.fn("Rehearsals.rehearse")(function* ({ organisation: org }, given) {
-          const { calls, ...looked } = yield* recorded(org, given.days ?? rehearsalDays)
-          const book = (yield* rules.book(org)).rules
-          const lent = yield* grants.list(org, { limit: grantsMax, ended: false })
-          const both = replayed(calls, { rules: book, grants: lent }, { rules: changedBook(book, given), grants: lent })
-          const changes: Record<string, number> = {}
-          const changed = both.filter(({ answer }) => answer.differs)
-          for (const { answer } of changed) {
-            const way = `${answer.now} → ${answer.proposed}`
-            changes[way] = (changes[way] ?? 0) + 1
-          }
-          return {
-            ...looked,
-            changed: changed.length,
-            changes,
-            unknown: both.filter(({ answer }) => answer.proposed === "unknown").length,
-            calls: changed.slice(0, shownMax).map(({ row, answer: { was, now, proposed, because } }) => ({
-              ...seen(row),
-              ...{ was, before: now, after: proposed, because: because.proposed }
-            }))
-          }
-        })
+        rehearse: Effect.fn("Rehearsals.rehearse")(
+          function* ({ organisation: org }, given) {
+            const { calls, ...looked } = yield* recorded(org, given.days ?? rehearsalDays)
+            const book = (yield* rules.book(org)).rules
+            const lent = yield* grants.list(org, { limit: grantsMax, ended: false })
+            const both = replayed(calls, { rules: book, grants: lent }, { rules: changedBook(book, given), grants: lent })
+            const changes: Record<string, number> = {}
+            const changed = both.filter(({ answer }) => answer.differs)
+            for (const { answer } of changed) {
+              const way = `${answer.now} → ${answer.proposed}`
+              changes[way] = (changes[way] ?? 0) + 1
+            }
+            return {
+              ...looked,
+              changed: changed.length,
+              changes,
+              unknown: both.filter(({ answer }) => answer.proposed === "unknown").length,
+              calls: changed.slice(0, shownMax).map(({ row, answer: { was, now, proposed, because } }) => ({
+                ...seen(row),
+                ...{ was, before: now, after: proposed, because: because.proposed }
+              }))
+            }
+          },
+          (effect, { organisation }) => alone(organisation, effect)
+        )
       })
     })
   )

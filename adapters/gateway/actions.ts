@@ -153,7 +153,7 @@ export const actionRoutes: ReadonlyArray<Route> = [
     run: ({ pass, params }) => GrantsOf.use((grants) => grants.revoke(pass, params["grantId"]!)).pipe(Effect.map(ok))
   }),
   on("POST", "/v1/grants/preview", {
-    verb: "grants.read",
+    verb: "grants.create",
     body: Previewed,
     run: ({ pass, body }) => Rehearsals.use((rehearsals) => rehearsals.preview(pass, body)).pipe(Effect.map(ok))
   }),

@@ -22,7 +22,7 @@ export const administrationRoutes: ReadonlyArray<Route> = [
       Policies.use((policies) => policies.remove(pass, params["ruleId"]!)).pipe(Effect.map((revision) => ok({ revision })))
   }),
   on("POST", "/v1/policy/rehearse", {
-    verb: "rules.read",
+    verb: "rules.set",
     body: Rehearsed,
     run: ({ pass, body }) => Rehearsals.use((rehearsals) => rehearsals.rehearse(pass, body)).pipe(Effect.map(ok))
   }),

@@ -107,6 +107,20 @@ describe("a grant, before it is lent", () => {
   )
 })
 
+describe("whoever may neither lend nor set", () => {
+  it.live("rehearses nothing: each time thousands of calls are read", () =>
+    Effect.gen(function* () {
+      const { gateway, owner, note, draft } = yield* recorded()
+      const member = { name: "Max", email: "max@acme.test", role: "member" }
+      const { id: userId } = yield* gateway.must(owner, "POST", "/v1/users", member)
+      const { secret } = yield* gateway.must(owner, "POST", "/v1/tokens", { userId, name: "laptop" })
+      const rehearsed = yield* gateway.ask(secret, "POST", "/v1/policy/rehearse", { set: [{ ...note, mode: "deny" }] })
+      const previewed = yield* gateway.ask(secret, "POST", "/v1/grants/preview", { draft: draft([]) })
+      assert.deepStrictEqual([rehearsed.status, previewed.status], [403, 403])
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("the command", () => {
   it.live("tells both in a table, and says of how many it cannot say", () =>
     Effect.gen(function* () {
