@@ -2,7 +2,9 @@
  * The raw arguments of a call: sealed before its actor is made, opened by the hand that needs them, destroyed when it has settled.
  * They are those that were approved, by hash, or they are not used.
  */
+
 import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { unending } from "../runtime/unending.ts"
 import { canonical, hashOfValue } from "./canonical.ts"
 import { Calls } from "./ports/calls.ts"
 import type { DirectoryError } from "./ports/directory.ts"
@@ -40,7 +42,7 @@ export class SealedArguments extends Context.Service<
         Effect.catchTag("DirectoryError", () => Effect.void),
         Effect.delay(sweepEveryMs)
       )
-      yield* Effect.forkScoped(Effect.forever(sweep))
+      yield* Effect.forkScoped(unending("sweeping sealed arguments", sweep))
       return SealedArguments.of({
         put: (org, id, params) =>
           calls.seal(org, id, seals.seal({ purpose: "arguments", org, id }, Redacted.make(canonical(params)))),

@@ -5,6 +5,7 @@
  *
  * Of several servers one lays to rest what has its sandbox there, and the others resume it once that one is gone.
  */
+
 import { Clock, Effect, Option, Schedule } from "effect"
 import { Directory, type SessionRow } from "../actors/ports/directory.ts"
 import { Sandboxes } from "../actors/ports/sandboxes.ts"
@@ -12,6 +13,7 @@ import { sessionAddress } from "../actors/services/sessions.ts"
 import { sessionMachine } from "../machines/session.ts"
 import { Nodes } from "../runtime/nodes.ts"
 import { Router } from "../runtime/router.ts"
+import { unending } from "../runtime/unending.ts"
 
 const restWithinMs = 30_000
 const lookEveryMs = 100
@@ -118,5 +120,5 @@ export const resumeWhenNodesGo = Effect.gen(function* () {
     if (hasLost) yield* resumeAll
     known = alive
   })
-  yield* look.pipe(Effect.ignore, Effect.repeat(Schedule.spaced(nodesLookMs)))
+  return yield* unending("looking for lost hosts", Effect.ignore(look), nodesLookMs)
 })

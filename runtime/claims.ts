@@ -4,11 +4,14 @@
  *
  * A hand whose claim is lost, or that is at work for more than 10 min, is ended; both are looked for every 3 s.
  */
-import { Clock, Effect, Exit, Fiber } from "effect"
+
+import { Cause, Clock, Effect, Exit, Fiber } from "effect"
 import type { Fact, NotYet } from "./actor.ts"
 import type { ClaimedCommand, Journal } from "./journal.ts"
 import { commandClaimMs, commandMs, commandRenewMs, completionsMax, outboxPollMs } from "./limits.ts"
 import { steadyMs } from "./steady.ts"
+import { reasonOf } from "./text.ts"
+import { unending } from "./unending.ts"
 import { Wakeup } from "./wakeup.ts"
 
 export type Found = Fact | NotYet | void
@@ -57,7 +60,7 @@ export class Claims {
 
   /** Runs for ever. */
   get renewing() {
-    return Effect.gen({ self: this }, function* () {
+    const once = Effect.gen({ self: this }, function* () {
       yield* Effect.sleep(commandRenewMs)
       const nowMs = yield* steadyMs
       const all = [...this.#held]
@@ -69,24 +72,27 @@ export class Claims {
         commandClaimMs
       )
       for (const [index, held] of all.entries()) if (!ours[index]) yield* held.end("lost")
-    }).pipe(Effect.ignore, Effect.forever)
+    }).pipe(Effect.ignore)
+    return unending("renewing claims", once)
   }
 
   /** Runs for ever. */
   get completing() {
-    return Effect.gen({ self: this }, function* () {
+    const once = Effect.gen({ self: this }, function* () {
       yield* this.#ending.within(outboxPollMs)
       const batch = this.#ended
       if (batch.length === 0) return
       this.#ended = []
-      const completed = yield* Effect.result(this.#journal.complete(batch.map(({ command }) => command)))
+      const completed = yield* Effect.exit(this.#journal.complete(batch.map(({ command }) => command)))
       for (const held of batch) {
         this.#held.delete(held)
         if (completed._tag === "Success") this.#onCompleted(held.command)
       }
       // Their claims run out and they are run again.
-      if (completed._tag === "Failure") yield* Effect.logWarning(`${batch.length} commands`, completed.failure.message)
-    }).pipe(Effect.forever)
+      if (completed._tag === "Failure")
+        yield* Effect.logWarning(`${batch.length} commands`, reasonOf(Cause.squash(completed.cause)))
+    })
+    return unending("completing commands", once)
   }
 }
 

@@ -5,6 +5,7 @@
  * A home with nothing to do and nothing standing leaves memory after five minutes; the next message brings it back from the
  * journal. One that is told to leave lets what is being handled commit first.
  */
+
 import { Clock, Context, Effect, Schedule } from "effect"
 import { acceptsOf } from "./accepts.ts"
 import type { ActorDefinition } from "./actor.ts"
@@ -32,6 +33,7 @@ import { restore } from "./step.ts"
 import type { Delivery } from "./transition.ts"
 import { type Tree, treeOf } from "./tree.ts"
 import { Turnstile } from "./turnstile.ts"
+import { unending } from "./unending.ts"
 import { Wakeup } from "./wakeup.ts"
 
 type HomeName = Pick<Address, "org" | "home">
@@ -173,7 +175,7 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
       inspect({ type: "home.passivated", org: host.org, home: host.home })
     }
   })
-  yield* Effect.forkScoped(passivate.pipe(Effect.repeat(Schedule.spaced(passivateEveryMs))))
+  yield* Effect.forkScoped(unending("passivation", passivate, passivateEveryMs))
 
   const leave = (isMeant: (home: HomeName) => boolean) =>
     Effect.suspend(() => {

@@ -4,6 +4,7 @@
  * looking while somebody watches here: when it gives the word (runtime/coordination.ts), and every 10 s all the same. Whoever asks
  * how far a feed is, or for what is stored of it, is answered from the store where others may have written there.
  */
+
 import { Effect, Layer, Schedule } from "effect"
 import { Again } from "./again.ts"
 import { Coordination } from "./coordination.ts"
@@ -20,6 +21,7 @@ import {
   passivateAfterMs
 } from "./limits.ts"
 import { forEachPart } from "./parts.ts"
+import { unending } from "./unending.ts"
 
 const trimEvery = 1_000
 
@@ -234,7 +236,13 @@ const feedsOfStore = Effect.gen(function* () {
       (hub) => Effect.ignore(look(hub)),
       { concurrency: feedCallsMax, discard: true }
     )
-  yield* Effect.forkScoped(Effect.suspend(() => lookFor(hubs.values())).pipe(Effect.repeat(Schedule.spaced(feedLookMs))))
+  yield* Effect.forkScoped(
+    unending(
+      "looking for feeds",
+      Effect.suspend(() => lookFor(hubs.values())),
+      feedLookMs
+    )
+  )
 
   const spokenOf = new Set<Hub>()
   const looking = new Again(
@@ -256,14 +264,13 @@ const feedsOfStore = Effect.gen(function* () {
   })
 
   // Homes that nobody has asked for in a while leave memory; their feed is stored.
-  yield* Effect.forkScoped(
-    Effect.sync(() => {
-      for (const [name, hub] of hubs) {
-        if (hub.isForgotten && hub.isQuiet) hubs.delete(name)
-        hub.isForgotten = true
-      }
-    }).pipe(Effect.repeat(Schedule.spaced(passivateAfterMs)))
-  )
+  const forget = Effect.sync(() => {
+    for (const [name, hub] of hubs) {
+      if (hub.isForgotten && hub.isQuiet) hubs.delete(name)
+      hub.isForgotten = true
+    }
+  })
+  yield* Effect.forkScoped(unending("forgetting feeds", forget, passivateAfterMs))
 
   return Feeds.of({
     head: storedHead,

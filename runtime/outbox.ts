@@ -11,6 +11,7 @@
  *       safety net.
  *   O5  Organisations share the hands and take turns (hands.ts): what one has piled up, and what hangs, keeps no other waiting.
  */
+
 import { Cause, Clock, Effect, Equal, Exit, Schedule } from "effect"
 import { type ActorDefinition, type Fact, NotYet } from "./actor.ts"
 import type { Address } from "./address.ts"
@@ -35,6 +36,7 @@ import { steadyMs, steadyMsOf } from "./steady.ts"
 import { reasonOf, storable } from "./text.ts"
 import type { Delivery } from "./transition.ts"
 import { Turnstile } from "./turnstile.ts"
+import { unending } from "./unending.ts"
 import { Wakeup } from "./wakeup.ts"
 
 export type Deliver = (address: Address, delivery: Delivery) => Effect.Effect<Answer, AskError>
@@ -203,13 +205,13 @@ export const runOutbox = Effect.fnUntraced(function* <R>(options: {
     yield* wakeup.within(leftMs > 0 ? Math.min(leftMs, outboxPollMs) : outboxPollMs)
   })
 
-  yield* Effect.forkChild(Effect.forever(beginBorn))
+  yield* Effect.forkChild(unending("beginning what was born", beginBorn))
   onTaker(taker)
   yield* Effect.forkChild(claims.renewing)
   yield* Effect.forkChild(claims.completing)
-  yield* loop.pipe(
-    Effect.catchTag("JournalError", () => Effect.sleep(outboxPollMs)),
-    Effect.forever,
-    Effect.ensuring(Effect.sync(() => onTaker(null)))
+  const turn = Effect.catchTag(loop, "JournalError", () => Effect.sleep(outboxPollMs))
+  return yield* Effect.ensuring(
+    unending("the outbox", turn),
+    Effect.sync(() => onTaker(null))
   )
 })

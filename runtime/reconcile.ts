@@ -11,6 +11,7 @@
  *       did not wait for that.
  *   R6  What an organisation has paused (pauses.ts) is not put right by itself; nor is anything while nobody can say what is paused.
  */
+
 import { Clock, Context, Effect, Fiber, Layer, Random, Semaphore } from "effect"
 import { newId } from "./address.ts"
 import { type Drift, Drifts, type Finding, isRipe, type Observation, type Outcome, type Patience, type Unknown } from "./drift.ts"
@@ -29,6 +30,7 @@ import {
   reconcileMendMs
 } from "./reconcile-limits.ts"
 import { reasonOf } from "./text.ts"
+import { unending } from "./unending.ts"
 
 /** Something in trouble, and what puts it right: under `id`, for whoever asks. */
 export interface Mendable extends Finding {
@@ -211,13 +213,11 @@ const make = <R>(reconcilers: Effect.Effect<ReadonlyArray<Reconciler>, never, R>
 
     const unknownOf = ({ unknown }: Drifts, org: string) => unknown.filter((one) => one.org === null || one.org === org)
 
-    yield* Random.nextIntBetween(reconcileEveryMs * 0.8, reconcileEveryMs * 1.2).pipe(
+    const rounds = Random.nextIntBetween(reconcileEveryMs * 0.8, reconcileEveryMs * 1.2).pipe(
       Effect.flatMap(Effect.sleep),
-      Effect.andThen(one.withPermits(1)(round(kinds))),
-      Effect.catchCause((cause) => Effect.logWarning("a round of reconciling", cause)),
-      Effect.forever,
-      Effect.forkScoped
+      Effect.andThen(one.withPermits(1)(round(kinds)))
     )
+    yield* Effect.forkScoped(unending("reconciling", rounds))
 
     return Reconcile.of({
       kinds: kinds.map(({ reconciler: { kind } }) => kind),

@@ -8,9 +8,11 @@
  *   D3  Rows are taken out in the order of ids, that is of time: pages of tables and indexes are emptied whole and used again.
  *   D4  A pass is bounded in time, a batch in rows; what is left waits for the next.
  */
+
 import { Clock, Context, Effect, Layer, Random, Schema } from "effect"
 import { newId } from "./address.ts"
 import { reasonOf } from "./text.ts"
+import { unending } from "./unending.ts"
 
 const dayMs = 86_400_000
 const passEveryMs = 3_600_000
@@ -150,13 +152,12 @@ export const retentionOf = Effect.fnUntraced(function* (policy: Policy) {
   const pass = (limitMs: number) =>
     Effect.map(oldRows.alone(passOnce(limitMs)), (passed): Passed => passed ?? { finished: false, rows: none, files: 0 })
 
-  yield* Random.nextBetween(0.8 * passEveryMs, 1.2 * passEveryMs).pipe(
+  const later = Random.nextBetween(0.8 * passEveryMs, 1.2 * passEveryMs).pipe(
     Effect.flatMap(Effect.sleep),
     Effect.andThen(pass(passMs)),
-    Effect.catchCause((cause) => Effect.logWarning("old rows stay for now", reasonOf(cause))),
-    Effect.forever,
-    Effect.forkScoped
+    Effect.catch((error) => Effect.logWarning("old rows stay for now", reasonOf(error)))
   )
+  yield* Effect.forkScoped(unending("taking out old rows", later))
 
   return Retention.of({
     policy,

@@ -6,6 +6,7 @@
  * One loop reads ahead, another fires what it has read when it is due: so a look that takes long makes no deadline late. Nor does
  * what cannot be fired, for it is another process's or its actor does not answer: the next look shows so many more.
  */
+
 import { Effect } from "effect"
 import { nameOf } from "./address.ts"
 import { Inspector } from "./inspection.ts"
@@ -14,6 +15,7 @@ import { timerAheadMs, timersReadMax, timersShownMax } from "./limits.ts"
 import type { Deliver } from "./outbox.ts"
 import { steadyMs } from "./steady.ts"
 import type { Delivery } from "./transition.ts"
+import { unending } from "./unending.ts"
 import { Wakeup } from "./wakeup.ts"
 
 type Due = DueTimer & { readonly inMs: number }
@@ -105,9 +107,9 @@ export const runTimers = Effect.fnUntraced(function* (options: {
     yield* replanned.within(planned[0] === undefined ? timerAheadMs : Math.max(1, Math.ceil(planned[0].atMs - nowMs)))
   })
 
-  yield* Effect.forkChild(Effect.forever(fireDue))
-  yield* look.pipe(
-    Effect.catchTag("JournalError", () => Effect.sleep(timerAheadMs)),
-    Effect.forever
+  yield* Effect.forkChild(unending("firing timers", fireDue))
+  return yield* unending(
+    "looking for timers",
+    Effect.catchTag(look, "JournalError", () => Effect.sleep(timerAheadMs))
   )
 })

@@ -5,10 +5,12 @@
  *   B2  What is read is the records: a change carries the call as it stands, and may stand for several that came close together.
  *   B3  What news did not bring, a look at all that waits does, every 10 s while somebody watches.
  */
+
 import { Context, Effect, Layer, Schedule, Semaphore } from "effect"
 import { Again } from "../../runtime/again.ts"
 import { feedLookMs, passivateAfterMs } from "../../runtime/limits.ts"
 import { Router } from "../../runtime/router.ts"
+import { unending } from "../../runtime/unending.ts"
 import { type CallName, CallNews } from "../call-news.ts"
 import { type Change, InboxHub } from "../inbox-hub.ts"
 import { Calls } from "../ports/calls.ts"
@@ -150,20 +152,18 @@ export class Inbox extends Context.Service<
       })
       // What is under way is tried no more.
       yield* Effect.addFinalizer(() => Effect.sync(() => hubs.clear()))
-      yield* Effect.forkScoped(
-        Effect.sync(() => {
-          for (const own of hubs.values()) if (own.hub.isWatched) heard(own, null)
-        }).pipe(Effect.repeat(Schedule.spaced(feedLookMs)))
-      )
+      const lookAgain = Effect.sync(() => {
+        for (const own of hubs.values()) if (own.hub.isWatched) heard(own, null)
+      })
+      yield* Effect.forkScoped(unending("looking for open calls", lookAgain, feedLookMs))
       // Kept for a while for who comes back with a cursor.
-      yield* Effect.forkScoped(
-        Effect.sync(() => {
-          for (const [org, { hub }] of hubs) {
-            if (hub.isForgotten && !hub.isWatched) hubs.delete(org)
-            hub.isForgotten = true
-          }
-        }).pipe(Effect.repeat(Schedule.spaced(passivateAfterMs)))
-      )
+      const forget = Effect.sync(() => {
+        for (const [org, { hub }] of hubs) {
+          if (hub.isForgotten && !hub.isWatched) hubs.delete(org)
+          hub.isForgotten = true
+        }
+      })
+      yield* Effect.forkScoped(unending("forgetting inboxes", forget, passivateAfterMs))
 
       return Inbox.of({
         head: Effect.fn("Inbox.head")(function* ({ organisation }) {

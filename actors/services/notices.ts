@@ -6,8 +6,10 @@
  *   N2  A message shows how the call stands within a few seconds of each change, or as soon as the chat answers again.
  *   N3  What cannot be shown is given up after 12 tries, about three hours, and said so at the connection.
  */
+
 import { Clock, Context, Effect, Latch, Layer, type Scope } from "effect"
 import { steadyMs } from "../../runtime/steady.ts"
+import { unending } from "../../runtime/unending.ts"
 import { Mail } from "../mail.ts"
 import type { ActionError } from "../ports/actions.ts"
 import { Calls } from "../ports/calls.ts"
@@ -141,20 +143,18 @@ export class ShownCalls extends Context.Service<
       })
       const fruitless = (error: DirectoryError) => Effect.as(Effect.logDebug(`notices: ${error.message}`), 0)
 
-      const loop = Effect.gen(function* () {
-        let sweptAtMs = yield* Clock.currentTimeMillis
-        while (true) {
-          yield* wanted.close
-          const count = yield* Effect.catch(lookOnce, fruitless)
-          const nowMs = yield* Clock.currentTimeMillis
-          if (nowMs - sweptAtMs > sweepEveryMs) {
-            sweptAtMs = nowMs
-            yield* Effect.catch(notices.sweep(keptMs), fruitless)
-          }
-          if (count === 0) yield* Effect.timeoutOption(wanted.await, lookEveryMs)
+      let sweptAtMs = yield* Clock.currentTimeMillis
+      const looking = Effect.gen(function* () {
+        yield* wanted.close
+        const count = yield* Effect.catch(lookOnce, fruitless)
+        const nowMs = yield* Clock.currentTimeMillis
+        if (nowMs - sweptAtMs > sweepEveryMs) {
+          sweptAtMs = nowMs
+          yield* Effect.catch(notices.sweep(keptMs), fruitless)
         }
+        if (count === 0) yield* Effect.timeoutOption(wanted.await, lookEveryMs)
       })
-      yield* Effect.forkScoped(loop) satisfies Effect.Effect<unknown, never, Scope.Scope>
+      yield* Effect.forkScoped(unending("showing calls", looking)) satisfies Effect.Effect<unknown, never, Scope.Scope>
 
       return ShownCalls.of({ look: Effect.asVoid(wanted.open) })
     })

@@ -2,8 +2,10 @@
  * Who holds which home, for people to see: entries of the room `leases`, a home saying its node, for as long as it is held and at
  * most 90 s longer. A mirror and no more: nothing is decided by it.
  */
-import { Clock, Effect, Schedule } from "effect"
+
+import { Clock, Effect } from "effect"
 import { Coordination } from "../../runtime/coordination.ts"
+import { unending } from "../../runtime/unending.ts"
 import * as limits from "./limits.ts"
 
 const room = "leases"
@@ -37,7 +39,7 @@ export const mirrorLeases = Effect.fnUntraced(function* (node: string, held: () 
       atOnce
     )
   })
-  yield* Effect.repeat(say, Schedule.spaced(limits.leasesEveryMs))
+  return yield* unending("mirroring leases", say, limits.leasesEveryMs)
 })
 
 /** How many homes each node holds. */

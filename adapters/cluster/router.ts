@@ -20,6 +20,7 @@ import { Nodes } from "../../runtime/nodes.ts"
 import { type Deliver, runOutbox } from "../../runtime/outbox.ts"
 import { type Answer, type AskError, Router, Unavailable } from "../../runtime/router.ts"
 import { deliveryOf, runTimers } from "../../runtime/timers.ts"
+import { unending } from "../../runtime/unending.ts"
 import { Wakeup } from "../../runtime/wakeup.ts"
 import { apart } from "./apart.ts"
 import { leasesByNode, mirrorLeases } from "./leases.ts"
@@ -134,7 +135,7 @@ const router = <R>(
         wakeup.wake()
       }
     })
-    yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(limits.sweepEveryMs)))
+    yield* Effect.forkScoped(unending("looking at shards", sweep, limits.sweepEveryMs))
 
     const beginFresh = (beginner: (typeof beginners)[number]) =>
       Effect.suspend(() => {
@@ -155,7 +156,7 @@ const router = <R>(
     for (const beginner of beginners) {
       const { journal: part, outbox, onTaker, timers } = beginner.lane
       const loops = [
-        Effect.forever(Effect.andThen(beginFresh(beginner), beginner.wakeup.within(limits.sweepEveryMs))),
+        unending("beginning homes", Effect.andThen(beginFresh(beginner), beginner.wakeup.within(limits.sweepEveryMs))),
         runOutbox({ definitions: homes.definitions, versions, deliver, wakeup: outbox, onTaker }),
         runTimers({
           versions,

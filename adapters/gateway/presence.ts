@@ -3,10 +3,12 @@
  * many come at once. Each server says for itself who watches there, again every 10 s; of one that died it is forgotten after 30.
  * Watching wakes no session: this knows sockets and nothing else.
  */
-import { Effect, Schedule } from "effect"
+
+import { Effect } from "effect"
 import { encodeWatchers, watchersOf, watchersRoom } from "../../actors/watchers.ts"
 import { newId } from "../../runtime/address.ts"
 import { Coordination } from "../../runtime/coordination.ts"
+import { unending } from "../../runtime/unending.ts"
 import { encode } from "./frames.ts"
 import { tellWatchersAfterMs, watchersAgainMs, watchersForMs } from "./limits.ts"
 
@@ -103,7 +105,7 @@ export const makePresence = Effect.fnUntraced(function* (fork: (effect: Effect.E
     for (const session of [...rooms.keys()]) yield* publish(session)
     if (coordination.isShared) yield* announceAll
   })
-  yield* Effect.forkScoped(Effect.repeat(Effect.delay(again, watchersAgainMs), Schedule.forever))
+  yield* Effect.forkScoped(unending("saying who watches", Effect.delay(again, watchersAgainMs)))
 
   return {
     join: (session, watcher) => {

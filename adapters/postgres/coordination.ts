@@ -2,7 +2,8 @@
  * Coordination over the PostgreSQL that servers share anyway, where there is no Redis: two unlogged tables (sql/0003) and NOTIFY.
  * Each statement stands alone and judges time by the database's clock. What is over is swept every minute.
  */
-import { Effect, Layer, Schedule } from "effect"
+
+import { Effect, Layer } from "effect"
 import { newId } from "../../runtime/address.ts"
 import {
   Coordination,
@@ -13,6 +14,7 @@ import {
   type Topic
 } from "../../runtime/coordination.ts"
 import { sharedCoordination } from "../../runtime/shared-coordination.ts"
+import { unending } from "../../runtime/unending.ts"
 import { ask } from "./failure.ts"
 import { Postgres } from "./pool.ts"
 
@@ -44,13 +46,12 @@ const postgresServer = Effect.fnUntraced(function* ({ sql }: Postgres["Service"]
       .catch(() => {})
   }
 
-  yield* Effect.forkScoped(
-    call(
-      () => sql`
+  const sweep = call(
+    () => sql`
       with full_again as (delete from coordination_buckets where full_at <= proliferate.now_ms())
       delete from coordination_entries where until <= proliferate.now_ms()`
-    ).pipe(Effect.ignore, Effect.repeat(Schedule.spaced(sweepEveryMs)))
   )
+  yield* Effect.forkScoped(unending("sweeping the coordination", Effect.ignore(sweep), sweepEveryMs))
 
   return {
     take: (key, { burst, perSecond }) => {

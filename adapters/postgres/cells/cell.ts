@@ -6,8 +6,10 @@
  *   X2  A cell that does not answer for 5 s is taken to be away: whoever asks for something in it hears so at once. It is used again
  *       as soon as it answers.
  */
+
 import { Clock, Deferred, Effect, Schema } from "effect"
 import type postgres from "postgres"
+import { unending } from "../../../runtime/unending.ts"
 import { type MigrationError, migrate } from "../migrate.ts"
 import { client, open, type Postgres } from "../pool.ts"
 
@@ -126,13 +128,11 @@ export const watched = Effect.fnUntraced(function* (own: Mark, url: string, isIn
     trouble = { why, sinceMs: trouble?.sinceMs ?? nowMs }
   })
 
-  yield* Effect.suspend(() => (isPrepared ? answers : prepare)).pipe(
+  const look = Effect.suspend(() => (isPrepared ? answers : prepare)).pipe(
     Effect.matchEffect({ onSuccess: () => succeeded, onFailure: failed }),
-    Effect.andThen(Deferred.succeed(tried, undefined)),
-    Effect.andThen(Effect.sleep(lookEveryMs)),
-    Effect.forever,
-    Effect.forkScoped
+    Effect.ensuring(Deferred.succeed(tried, undefined))
   )
+  yield* Effect.forkScoped(unending(`looking at the cell ${name}`, look, lookEveryMs))
   yield* Deferred.await(tried).pipe(Effect.timeoutOption(patienceMs))
   return { name, pools, trouble: () => trouble, ready: Deferred.await(ready) } satisfies Cell as Cell
 })
