@@ -1,5 +1,5 @@
 /**
- * What is remembered of one actor, and how a message changes it: step, commit, tell. The promises are those of cell.ts, which
+ * What is remembered of one actor, and how a message changes it: step, commit, tell. The promises are those of live-actor.ts, which
  * brings the messages one after another.
  */
 import { Effect } from "effect"

@@ -7,7 +7,7 @@
  *   K0  Organisations take turns, and none has more in flight than its share beside others (turns.ts): one that floods the
  *       committer costs the others little.
  *   K1  A connection that broke leaves the commit unknown: the same batch is sent again, never halved; a transition that was
- *       written after all comes back as `Duplicate`, and its cell reads what is stored.
+ *       written after all comes back as `Duplicate`, and its actor reads what is stored.
  *   K2  A refused batch is halved until the bad row stands alone: one poison never fails its neighbours. A batch that the journal
  *       itself fails on is taken for refused.
  *   K3  Each part of the journal (parts.ts) has batches and connections of its own.

@@ -1,5 +1,5 @@
 /**
- * The homes of this process: address → host (its supervisor) → cell. A router brings the messages, this one alone in one process
+ * The homes of this process: address → host (its supervisor) → actor. A router brings the messages, this one alone in one process
  * (local-router.ts) or one among several.
  *
  * A home with nothing to do and nothing standing leaves memory after five minutes; the next message brings it back from the
@@ -56,7 +56,7 @@ export interface Homes<R> {
   readonly versions: Readonly<Record<string, number>>
   /** One for each part of the journal. */
   readonly lanes: ReadonlyArray<Lane>
-  /** To the cell, here and nowhere else. */
+  /** To the actor, here and nowhere else. */
   readonly deliver: Deliver
   readonly look: (address: Address) => Effect.Effect<View | null, Unavailable>
   readonly stands: (address: Address) => boolean
@@ -127,7 +127,7 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
       if (draining) return new Unavailable({ reason: "draining", message: "this server is stopping; try again" })
       const definition = kinds.get(address.kind)
       if (definition === undefined) return new Absent({ kind: address.kind, id: address.id })
-      return hostOf(address).cell(definition, address).ask(delivery)
+      return hostOf(address).actor(definition, address).ask(delivery)
     })
 
   const household: Household<R> = {
@@ -183,7 +183,7 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
       const stopped = ([name, host]: [string, Host<R>]) =>
         Effect.andThen(
           host.stop(),
-          // Only then may others begin: two cells of one actor would meet in one batch (J4).
+          // Only then may others begin: two of one actor would meet in one batch (J4).
           Effect.sync(() => {
             if (hosts.get(name) === host) hosts.delete(name)
           })
@@ -212,7 +212,7 @@ export const makeHomes = Effect.fnUntraced(function* <R>(definitions: ReadonlyAr
   const activate = (address: Address) =>
     Effect.sync(() => {
       const definition = kinds.get(address.kind)
-      if (definition !== undefined && !draining) hostOf(address).cell(definition, address)
+      if (definition !== undefined && !draining) hostOf(address).actor(definition, address)
     })
 
   const lanes = yield* forEachPart(

@@ -1,5 +1,5 @@
 /**
- * The router of several processes on one database. Effect Cluster says which node holds the shard of a home; there its cells are
+ * The router of several processes on one database. Effect Cluster says which node holds the shard of a home; there its actors are
  * the same as in one process (runtime/homes.ts).
  *
  *   R1  A home here is asked directly; another's owner over TCP, under the same promises. What has no owner at the moment (it died,

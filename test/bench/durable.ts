@@ -1,7 +1,7 @@
 /**
  * Durable transitions: N actors, 8 transitions each, one after the other, every one acknowledged after its commit.
  *
- *   ours    LocalRouter → cell → step → committer → PostgreSQL
+ *   ours    LocalRouter → actor → step → committer → PostgreSQL
  *   theirs  BEGIN, update, insert, upsert, COMMIT per event, on every connection of the same pool, with nothing decided
  *           and: the committer's statement alone, the same batches, 4 in flight, with nothing decided
  *

@@ -1,5 +1,5 @@
 /**
- * What an idle session takes of the heap while it is hosted: supervisor, cell, mailbox, its feed, and the real snapshot, activated by
+ * What an idle session takes of the heap while it is hosted: supervisor, actor, mailbox, its feed, and the real snapshot, activated by
  * the router; beside it an xstate actor of the same machine, started from the same snapshot with its timers. The link of a session
  * to its sandbox is not in it. Then every session leaves memory, by the router's own passivation, and what is left is counted.
  * What is stored is the text of one session, read anew for each: a hundred thousand rows would take a minute and weigh the same.

@@ -61,12 +61,12 @@ const household = (strategy: "one_for_one" | "rest_for_one" = "one_for_one", tur
 describe("a child that ended", () => {
   it("is started again however it ended, if it is permanent", () => {
     const { supervisor, child, pass, take, crash, finish } = household()
-    supervisor.start(child("cell", "permanent"))
-    finish("cell")
+    supervisor.start(child("actor", "permanent"))
+    finish("actor")
     pass(hourMs)
-    crash("cell")
+    crash("actor")
     pass(hourMs)
-    assert.deepStrictEqual(take(), ["cell starts", "cell ends", "cell starts", "cell ends", "cell starts"])
+    assert.deepStrictEqual(take(), ["actor starts", "actor ends", "actor starts", "actor ends", "actor starts"])
   })
 
   it("is started again only after a crash, if it is transient", () => {
@@ -82,15 +82,15 @@ describe("a child that ended", () => {
 
   it("is never started again, if it is temporary", () => {
     const { supervisor, child, pass, take, crash } = household("rest_for_one")
-    supervisor.start(child("cell"))
+    supervisor.start(child("actor"))
     supervisor.start(child("errand", "temporary"))
-    crash("cell")
+    crash("actor")
     pass(hourMs)
-    assert.deepStrictEqual(take(), ["cell starts", "errand starts", "cell ends", "errand ends", "cell starts"])
+    assert.deepStrictEqual(take(), ["actor starts", "errand starts", "actor ends", "errand ends", "actor starts"])
     supervisor.start(child("errand", "temporary"))
     crash("errand")
     pass(hourMs)
-    assert.deepStrictEqual([...supervisor.ids()], ["cell"])
+    assert.deepStrictEqual([...supervisor.ids()], ["actor"])
   })
 })
 
@@ -115,55 +115,55 @@ describe("its neighbours", () => {
 
   it("do not run before what they depend on runs again, though they crash while it is away", () => {
     const { supervisor, child, pass, take, crash } = household("rest_for_one")
-    for (const id of ["cell", "link"]) supervisor.start(child(id))
-    crash("cell")
+    for (const id of ["actor", "link"]) supervisor.start(child(id))
+    crash("actor")
     pass(hourMs)
-    crash("cell")
+    crash("actor")
     pass(hourMs / 60 / 60)
     take()
-    // The second crash within the minute makes the cell pause longer than the link would.
-    crash("cell")
+    // The second crash within the minute makes the actor pause longer than the link would.
+    crash("actor")
     pass(1)
     crash("link")
     pass(hourMs)
     const log = take().filter((line) => line.endsWith("starts"))
-    assert.deepStrictEqual(log, ["cell starts", "link starts"])
+    assert.deepStrictEqual(log, ["actor starts", "link starts"])
   })
 })
 
 describe("a child that keeps crashing", () => {
   it("is given up at the sixth crash within a minute, and the crash is escalated once", () => {
     const { supervisor, child, pass, take, crash, inspections } = household()
-    supervisor.start(child("cell"))
+    supervisor.start(child("actor"))
     for (let crashes = 0; crashes <= restartsMax; crashes++) {
-      crash("cell")
+      crash("actor")
       pass(restartPauseMaxMs)
     }
     const log = take()
-    assert.strictEqual(log.filter((line) => line === "cell starts").length, 1 + restartsMax)
-    assert.strictEqual(log.at(-1), "cell is given up: Error: cell broke")
+    assert.strictEqual(log.filter((line) => line === "actor starts").length, 1 + restartsMax)
+    assert.strictEqual(log.at(-1), "actor is given up: Error: actor broke")
     assert.strictEqual(inspections.filter(({ type }) => type === "child.escalated").length, 1)
     assert.deepStrictEqual([...supervisor.ids()], [])
   })
 
   it("lives on if its crashes are far enough apart", () => {
     const { supervisor, child, pass, crash } = household()
-    supervisor.start(child("cell"))
+    supervisor.start(child("actor"))
     for (let crashes = 0; crashes < 50; crashes++) {
-      crash("cell")
+      crash("actor")
       pass(restartWindowMs / restartsMax + 1)
     }
-    assert.deepStrictEqual([...supervisor.ids()], ["cell"])
+    assert.deepStrictEqual([...supervisor.ids()], ["actor"])
   })
 
   it("is paused for 50 ms, then twice as long at each crash", () => {
     const { supervisor, child, pass, log, crash, atMs } = household()
-    supervisor.start(child("cell"))
+    supervisor.start(child("actor"))
     const pauses: Array<number> = []
     for (let crashes = 0; crashes < restartsMax; crashes++) {
       const from = atMs()
       const lives = log.length
-      crash("cell")
+      crash("actor")
       while (log.length < lives + 2) pass(1)
       pauses.push(atMs() - from)
     }
@@ -177,11 +177,11 @@ describe("a child that keeps crashing", () => {
 describe("a child that is stopped", () => {
   it("stays stopped, though it was about to be started again", () => {
     const { supervisor, child, pass, take, crash, stop } = household()
-    supervisor.start(child("cell"))
-    crash("cell")
-    stop("cell")
+    supervisor.start(child("actor"))
+    crash("actor")
+    stop("actor")
     pass(hourMs)
-    assert.deepStrictEqual(take(), ["cell starts", "cell ends"])
+    assert.deepStrictEqual(take(), ["actor starts", "actor ends"])
   })
 
   it("is stopped when its finalizers have run", () => {
@@ -197,24 +197,24 @@ describe("a child that is stopped", () => {
 
   it("is stopped when its finalizers have run, also while a neighbour's crash is ending it", () => {
     const { supervisor, child, pass, crash, stop } = household("rest_for_one")
-    supervisor.start(child("cell"))
+    supervisor.start(child("actor"))
     supervisor.start(child("link", "transient", 1_000))
-    crash("cell")
+    crash("actor")
     pass(500)
     const stopping = stop("link")
     pass(499)
     assert.isUndefined(stopping.pollUnsafe())
     pass(hourMs)
     assert.isDefined(stopping.pollUnsafe())
-    assert.deepStrictEqual([...supervisor.ids()], ["cell"])
+    assert.deepStrictEqual([...supervisor.ids()], ["actor"])
   })
 
   it("takes nobody else down with it who was waiting to be started again", () => {
     const { supervisor, child, pass, take, crash, stop } = household("rest_for_one")
-    for (const id of ["cell", "link"]) supervisor.start(child(id))
-    crash("cell")
+    for (const id of ["actor", "link"]) supervisor.start(child(id))
+    crash("actor")
     pass(1)
-    stop("cell")
+    stop("actor")
     pass(hourMs)
     assert.strictEqual(take().at(-1), "link starts")
   })

@@ -66,7 +66,7 @@ describe("the tree of a process", () => {
     assert.deepInclude(only(host).standing[0], { state: "running", crashes: 0, crash: null })
   })
 
-  it("shows a cell that crashed, and the event that it decides on", () => {
+  it("shows an actor that crashed, and the event that it decides on", () => {
     const place = new Place()
     const host = place.host(lampActor())
     host.ask(lamp, "create")

@@ -261,7 +261,7 @@ export const mutantsOfActions: ReadonlyArray<Mutant> = [
   {
     law: "G3",
     name: "who cannot look at the journal twice gives up looking",
-    file: "runtime/cell.ts",
+    file: "runtime/live-actor.ts",
     find: "if (!this.#mailbox.offer(null)) this.#looksAgain = false",
     replace: "this.#looksAgain = this.#mailbox.offer(null)",
     by: "an outcome that was written unknown is told though nobody asks"

@@ -21,7 +21,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     law: "M1 G1",
     name: "an answer comes before its commit",
-    file: "runtime/cell.ts",
+    file: "runtime/live-actor.ts",
     find: "this.current = envelope.delivery\n",
     replace: "this.current = envelope.delivery\n    envelope.resume(Effect.succeed({ rev: 1, duplicate: false }))\n"
   },

@@ -178,7 +178,7 @@ export const mutantsOfScenarios: ReadonlyArray<Mutant> = [
     file: "runtime/homes.ts",
     find: "const stored = definition && (yield* journal.load(address).pipe(Effect.mapError(unavailable)))\n",
     replace:
-      "if (definition) hostOf(address).cell(definition, address)\n    const stored = definition && (yield* journal.load(address).pipe(Effect.mapError(unavailable)))\n",
+      "if (definition) hostOf(address).actor(definition, address)\n    const stored = definition && (yield* journal.load(address).pipe(Effect.mapError(unavailable)))\n",
     by: "viewing a session wakes it"
   },
   {

@@ -1,5 +1,5 @@
 /**
- * A node of the simulation: the real router with its cells, committer, feeds, outbox and timers, in a lane of its own, on the one
+ * A node of the simulation: the real router with its actors, committer, feeds, outbox and timers, in a lane of its own, on the one
  * journal and the one feed store that all nodes share. What it sends to them goes over a wire, and weather is on it.
  */
 import { type Context, Effect, Fiber, Layer } from "effect"

@@ -1,4 +1,4 @@
-/** One actor in memory: the promises of runtime/cell.ts, seen by those who ask it. */
+/** One actor in memory: the promises of runtime/live-actor.ts, seen by those who ask it. */
 import { Effect, Fiber } from "effect"
 import { assert, describe, it } from "vitest"
 import { nameOf } from "../../runtime/address.ts"

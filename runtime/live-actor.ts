@@ -26,7 +26,7 @@ interface Envelope {
   readonly resume: (answer: Effect.Effect<Answer, AskError>) => void
 }
 
-export class Cell<R> {
+export class LiveActor<R> {
   readonly #activation: Activation<R>
   readonly #doors: Turnstile
   /** Null: look at the journal again. */
