@@ -184,7 +184,7 @@ const lateRoutes = Effect.sync(() => {
         api: ({ org, sessionId }, { method, path, headers, body }) => {
           const [pathname = "", query = ""] = path.slice("/api".length).split("?", 2)
           const authorization = `Bearer ${mintSandboxToken(org, sessionId)}`
-          return handle({ method, path: pathname, query, headers: { ...headers, authorization }, body })
+          return handle({ method, path: pathname, query, headers: { ...headers, authorization } }, () => Effect.succeed(body))
         },
         model: serve
       }

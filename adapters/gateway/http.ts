@@ -1,6 +1,7 @@
 /**
  * One request, one answer, without a server: what the gateway does with a request from the network and the proxy with one from a
- * sandbox. Route, check, rate, decode, use case, in this order, so that a stranger costs no parsing. It always answers, within 25 s.
+ * sandbox. Route, check, rate, body, decode, use case, in this order, so that nobody waits for a stranger's body or parses it. It
+ * always answers, within 25 s.
  */
 import { Cause, Clock, Context, Effect, Layer, Schema } from "effect"
 import { Access } from "../../actors/services/access.ts"
@@ -17,7 +18,7 @@ import { parseBytes } from "./json.ts"
 import { operationRoutes } from "./operations.ts"
 import { page, said, takesPages } from "./page.ts"
 import { type Failure, HttpError, internal, overdue, type Refusal, refusalOf } from "./problem.ts"
-import { withinRate } from "./rate.ts"
+import { principalOf, withinRate } from "./rate.ts"
 import { routes } from "./routes.ts"
 
 export interface Request {
@@ -31,6 +32,11 @@ export interface Request {
   /** At most `bodyBytesMax`; the server that reads it sees to that. */
   readonly body: Uint8Array
 }
+
+/** A request before its body. */
+export type Head = Omit<Request, "body">
+/** Waits for a body, of whom is known by that name, or of a stranger; not for ever. */
+export type Arriving = (who: string | null) => Effect.Effect<Uint8Array, HttpError>
 
 export interface Response {
   readonly status: number
@@ -127,32 +133,36 @@ const queryOf = Effect.fnUntraced(function* ({ query: schema }: Route, query: st
 })
 
 const run = Effect.fnUntraced(function* (
-  request: Request
+  head: Head,
+  arriving: Arriving
 ): Effect.fn.Return<Reply & { readonly allow?: string }, Failure, Services | Coordination> {
-  const { place, found } = yield* find(request.path)
+  const { place, found } = yield* find(head.path)
   const allow = [...place.methods.keys(), ...(place.methods.has("GET") ? ["HEAD"] : []), "OPTIONS"].join(", ")
-  if (request.method === "OPTIONS") return { status: 204, body: undefined, allow }
-  const route = place.methods.get(request.method === "HEAD" ? "GET" : request.method)
-  if (route === undefined) return yield* httpError(405, `${request.path} takes ${allow}`, { allow })
+  if (head.method === "OPTIONS") return { status: 204, body: undefined, allow }
+  const route = place.methods.get(head.method === "HEAD" ? "GET" : head.method)
+  if (route === undefined) return yield* httpError(405, `${head.path} takes ${allow}`, { allow })
 
   const params = yield* paramsOf(place, found)
   const access = yield* Access
   const pass =
     route.verb === null
       ? null
-      : yield* access.check(tokenFrom(request.headers), route.verb, route.verb.startsWith("session.") ? params["id"] : undefined)
+      : yield* access.check(tokenFrom(head.headers), route.verb, route.verb.startsWith("session.") ? params["id"] : undefined)
   if (pass !== null) yield* withinRate(pass)
-  const given = request.headers["idempotency-key"]
+  const given = head.headers["idempotency-key"]
   const key =
     given === undefined
       ? null
       : yield* decodeId(given).pipe(Effect.catch(({ message }) => httpError(400, `Idempotency-Key: ${message}`)))
-  const query = yield* queryOf(route, request.query)
+  const query = yield* queryOf(route, head.query)
+  // Nobody's body is waited for where there is no use for one.
+  const isWanted = pass !== null || route.body !== undefined || route.rawBytesMax !== undefined
+  const request = { ...head, body: isWanted ? yield* arriving(pass && principalOf(pass)) : new Uint8Array() }
   const body = yield* bodyOf(route, request)
   return yield* route.run({ pass: pass as never, params, query, body, key, request })
 })
 
-const answer = ({ headers }: Request, { status, body, allow, page, location }: Reply & { readonly allow?: string }): Response => {
+const answer = ({ headers }: Head, { status, body, allow, page, location }: Reply & { readonly allow?: string }): Response => {
   const isPage = page !== undefined && takesPages(headers)
   const type = isPage ? "text/html; charset=utf-8" : "application/json"
   return {
@@ -174,7 +184,7 @@ export const refuse = ({ problem, headers }: Refusal): Response => ({
 })
 
 /** The same to a person whose browser came back with something that is of no use. */
-const shown = ({ headers }: Request, refusal: Refusal): Response => {
+const shown = ({ headers }: Head, refusal: Refusal): Response => {
   const response = refuse(refusal)
   if (!takesPages(headers)) return response
   const { title, detail } = refusal.problem
@@ -185,7 +195,7 @@ const shown = ({ headers }: Request, refusal: Refusal): Response => {
   }
 }
 
-export class Api extends Context.Service<Api, { readonly handle: (request: Request) => Effect.Effect<Response> }>()(
+export class Api extends Context.Service<Api, { readonly handle: (head: Head, body: Arriving) => Effect.Effect<Response> }>()(
   "proliferate/adapters/gateway/Api"
 ) {
   static readonly layer: Layer.Layer<Api, never, Services | Coordination> = Layer.effect(
@@ -193,10 +203,10 @@ export class Api extends Context.Service<Api, { readonly handle: (request: Reque
     Effect.gen(function* () {
       const services = yield* Effect.context<Services | Coordination>()
 
-      const handle = Effect.fn("Api.handle")(function* (request: Request) {
+      const handle = Effect.fn("Api.handle")(function* (request: Head, arriving: Arriving) {
         const requestId = yield* newId("req")
         const beganAtMs = yield* Clock.currentTimeMillis
-        const response = yield* run(request).pipe(
+        const response = yield* run(request, arriving).pipe(
           Effect.map((reply) => answer(request, reply)),
           Effect.timeoutOrElse({
             duration: answerWithinMs,

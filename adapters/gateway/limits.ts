@@ -11,3 +11,12 @@ export const tellWatchersAfterMs = 50
 export const watchersForMs = 30_000
 /** So often a server says again who watches there: three times in that time. */
 export const watchersAgainMs = 10_000
+/**
+ * From a request's head to the last byte of its body: of whoever is known, and of a stranger, who sends no more than a signed message
+ * of some kilobytes.
+ */
+export const bodyWithinMs = 20_000
+export const strangersBodyWithinMs = 5_000
+/** Bodies on their way in of one principal, who sends files piece by piece, and of all strangers together. */
+export const bodiesMax = 64
+export const strangersBodiesMax = 256

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
 import { Deferred, Effect } from "effect"
 import { type WebSocket, WebSocketServer } from "ws"
-import { bodyBytesMax, type Response } from "./http.ts"
+import { bodyBytesMax, type Head, type Response } from "./http.ts"
 import { pendingBytesMax } from "./protocol.ts"
 import {
   bodyBytesRead,
@@ -13,12 +13,15 @@ import {
   frameBytesRead,
   type GatewayError,
   type Handlers,
-  type Head,
   type Listening,
   subprotocol,
   type Transport,
   type Wire
 } from "./transport.ts"
+
+/** A request is there by then, or its connection is cut, whatever was answered meanwhile. */
+const headWithinMs = 10_000
+const requestWithinMs = 30_000
 
 const headOf = ({ method = "GET", url = "/", headers }: IncomingMessage): Head => {
   const mark = url.indexOf("?")
@@ -124,7 +127,7 @@ export const overNode = (why: string): Transport => ({
         maxPayload: frameBytesRead,
         handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false)
       })
-      const server = createServer(serveRequest(handlers))
+      const server = createServer({ headersTimeout: headWithinMs, requestTimeout: requestWithinMs }, serveRequest(handlers))
       const open = new Set<Duplex>()
       server.on("connection", (socket) => {
         open.add(socket)

@@ -4,7 +4,7 @@ import type * as UWS from "uWebSockets.js"
 import { STATUS_CODES } from "node:http"
 import { createServer } from "node:net"
 import { Deferred, Effect } from "effect"
-import { bodyBytesMax, type Response } from "./http.ts"
+import { bodyBytesMax, type Head, type Response } from "./http.ts"
 import { pendingBytesMax, silenceMs } from "./protocol.ts"
 import {
   bodyBytesRead,
@@ -13,7 +13,6 @@ import {
   frameBytesRead,
   type GatewayError,
   type Handlers,
-  type Head,
   type Listening,
   subprotocol,
   type Transport,

@@ -5,12 +5,13 @@ import { Coordination } from "../../runtime/coordination.ts"
 import { requestRate } from "./limits.ts"
 import { HttpError } from "./problem.ts"
 
-const bucketOf = ({ principal }: Pass): string =>
-  `requests/${principal.organisation}/${principal.kind === "user" ? principal.user.id : principal.session.id}`
+/** A name for whoever asks. */
+export const principalOf = ({ principal }: Pass): string =>
+  `${principal.organisation}/${principal.kind === "user" ? principal.user.id : principal.session.id}`
 
 /** 0, or the milliseconds after which it may ask again. */
 export const waitMsOf = (coordination: Coordination["Service"], pass: Pass): Effect.Effect<number> =>
-  coordination.take(bucketOf(pass), requestRate)
+  coordination.take(`requests/${principalOf(pass)}`, requestRate)
 
 /** For people, and for `Retry-After`, which counts whole seconds. */
 export const inSeconds = (waitMs: number): number => Math.max(1, Math.ceil(waitMs / 1_000))

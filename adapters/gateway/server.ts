@@ -1,6 +1,7 @@
 /**
  * The gateway: HTTP and WebSockets on one port, over uWebSockets.js, or over node where that cannot be loaded. One fibre answers
- * one request or speaks with one socket. At most 256 requests are under way and 10,000 sockets open; the next hears 503.
+ * one request or speaks with one socket. At most 256 requests are under way, not
+ * counting those whose body is still to come (arrivals.ts), and 10,000 sockets open; the next hears 503.
  *
  * Going away: no new connections, sockets are told to come back (1001), requests have 5 s to end, what is left is cut.
  */
@@ -11,9 +12,10 @@ import { Inbox } from "../../actors/services/inbox.ts"
 import { Sessions } from "../../actors/services/sessions.ts"
 import { Coordination } from "../../runtime/coordination.ts"
 import { Feeds } from "../../runtime/feeds.ts"
+import { Arrivals } from "./arrivals.ts"
 import { admitting } from "./door.ts"
 import { nextOf } from "./follow.ts"
-import { Api, decoded, refuse, tokenFrom } from "./http.ts"
+import { Api, decoded, type Head, refuse, tokenFrom } from "./http.ts"
 import { makeInStep } from "./in-step.ts"
 import { converseInbox } from "./inbox-socket.ts"
 import { overNode } from "./over-node.ts"
@@ -21,13 +23,11 @@ import { overUws } from "./over-uws.ts"
 import { makePresence } from "./presence.ts"
 import { type Failure, HttpError, refusalOf } from "./problem.ts"
 import { converse } from "./socket.ts"
-import type { Door, Ear, GatewayError, Head, Transport, Wire } from "./transport.ts"
+import type { Door, Ear, GatewayError, Transport, Wire } from "./transport.ts"
 import { loadUws } from "./uws.ts"
 
 const requestsInFlightMax = 256
 const socketsMax = 10_000
-/** From a request's head to the last byte of its body. */
-const bodyWithinMs = 20_000
 const endWithinMs = 5_000
 const endPollMs = 20
 /** For close frames to leave before their connections are cut. */
@@ -49,12 +49,8 @@ const available = (): Transport => {
   return loaded.uws === null ? overNode(loaded.why) : overUws(loaded.uws, loaded.how)
 }
 
-const busy = refuse(refusalOf(new HttpError({ status: 503, message: "too many requests at once; try again", headers: {} })))
+const busy = new HttpError({ status: 503, message: "too many requests at once; try again", headers: {} })
 const full = new HttpError({ status: 503, message: "too many sockets are open; try again", headers: {} })
-
-const late = refuse(
-  refusalOf(new HttpError({ status: 408, message: `the body did not arrive within ${bodyWithinMs / 1000} s`, headers: {} }))
-)
 
 /** A browser cannot set a header on a WebSocket; it offers the token as a subprotocol. */
 const tokenOf = ({ headers }: Head): string | null => {
@@ -106,21 +102,31 @@ export class Gateway extends Context.Service<
           }
         }
 
-        const whole = Effect.fnUntraced(function* (head: Head, body: Effect.Effect<Uint8Array>) {
-          const bytes = yield* Effect.timeoutOption(body, bodyWithinMs)
-          return bytes._tag === "None" ? late : yield* handle({ ...head, body: bytes.value })
-        })
-
+        const arrivals = new Arrivals()
         const request = (head: Head, body: Effect.Effect<Uint8Array>) =>
           Effect.suspend(() => {
-            if (inFlight >= requestsInFlightMax) return Effect.succeed(busy)
+            if (inFlight >= requestsInFlightMax) return Effect.succeed(refuse(refusalOf(busy)))
             inFlight += 1
-            return Effect.ensuring(
-              whole(head, body),
-              Effect.sync(() => {
-                inFlight -= 1
-              })
-            )
+            let isInside = true
+            const stepOut = () => {
+              if (isInside) inFlight -= 1
+              isInside = false
+            }
+            const stepIn = Effect.suspend(() => {
+              if (inFlight >= requestsInFlightMax) return Effect.fail(busy)
+              inFlight += 1
+              isInside = true
+              return Effect.void
+            })
+            const arriving = (who: string | null) =>
+              Effect.tap(
+                Effect.suspend(() => {
+                  stepOut()
+                  return arrivals.wait(who, head, body)
+                }),
+                () => stepIn
+              )
+            return Effect.ensuring(handle(head, arriving), Effect.sync(stepOut))
           })
 
         const doorOf = <V extends Verb>(
@@ -154,7 +160,7 @@ export class Gateway extends Context.Service<
             listening.stop()
             const hadSockets = wires.size > 0
             for (const wire of [...wires]) wire.end(1001, "the server is going away; come back with your cursor")
-            for (let waited = 0; inFlight > 0 && waited < endWithinMs; waited += endPollMs) await real(endPollMs)
+            for (let waited = 0; inFlight + arrivals.count > 0 && waited < endWithinMs; waited += endPollMs) await real(endPollMs)
             if (hadSockets) await real(farewellMs)
             listening.close()
           })

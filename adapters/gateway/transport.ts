@@ -3,7 +3,7 @@
  * transport decides nothing: it turns bytes into requests and frames, and keeps its hands off whatever has closed.
  */
 import { type Effect, Schema } from "effect"
-import type { Request, Response } from "./http.ts"
+import type { Head, Response } from "./http.ts"
 
 export class GatewayError extends Schema.TaggedError<GatewayError>()("GatewayError", {
   reason: Schema.Literals(["in-use", "refused"]),
@@ -32,9 +32,6 @@ export interface Ear {
   readonly drained: () => void
   readonly closed: () => void
 }
-
-/** A request before its body. */
-export type Head = Omit<Request, "body">
 
 /** Who listens to a WebSocket, once it is open. */
 export interface Door {

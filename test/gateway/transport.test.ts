@@ -99,8 +99,8 @@ describe.each(transports)("over %s, the gateway", (_, transport) => {
 
   it.effect("gives a body up that does not arrive in 20 s", () =>
     Effect.gen(function* () {
-      const { port } = yield* startGateway({ transport: transport() })
-      const request = "POST /v1/users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"
+      const { port, owner } = yield* startGateway({ transport: transport() })
+      const request = `POST /v1/users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${owner.token}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{`
       const heard = yield* Effect.forkChild(spoken(port, request, /\}$/), { startImmediately: true })
       // Time passes while the network has its say; the limit of the test bounds it.
       while (heard.pollUnsafe() === undefined) {
