@@ -28,7 +28,7 @@ export const settings = Config.all({
   /** Where agents are installed; several servers may share one. */
   agentsDir: Config.String("PROLIFERATE_AGENTS_DIR").pipe(Config.option, Config.map(Option.getOrNull)),
   databaseUrl: Config.Redacted("DATABASE_URL").pipe(Config.option, Config.map(Option.getOrNull)),
-  /** Further databases, each with organisations of its own: `name=url`, separated by commas (databases.ts). */
+  /** Further databases, each with organisations of its own: `name=url`, separated by commas (cells.ts). */
   databaseCells: optional(Config.Redacted("DATABASE_CELLS")),
   /** What several servers share, to be fair and quick. */
   redisUrl: Config.Redacted("REDIS_URL").pipe(Config.option, Config.map(Option.getOrNull)),
