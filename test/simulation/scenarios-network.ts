@@ -4,10 +4,13 @@ import { Feeds } from "../../runtime/feeds.ts"
 import { feedLookMs } from "../../runtime/limits.ts"
 import { must } from "./laws.ts"
 import type { Node } from "./node.ts"
+import { Watcher } from "./people.ts"
+import { sessionAddress } from "./simulation.ts"
 import { Story } from "./story.ts"
 
 const minuteMs = 60_000
-const home = { org: "org_1", id: "ses_1" }
+const ses1 = sessionAddress("ses_1")
+const home = { org: ses1.org, id: ses1.home }
 
 /** A story on two nodes that know of each other; the session belongs to the first. */
 const onTwo = () => {
@@ -68,15 +71,22 @@ export const networkScenarios = {
     story.ends("p1")
     const ask = (title: string, node: Node) =>
       story.simulation.run(story.asking({ type: "rename", title }, "ses_1", `rename:${title}`, node), minuteMs)
+    const watchers = Array.from({ length: 4 }, () => new Watcher(story.simulation, ses1))
+    for (const { live } of watchers) story.fork(live)
+    // Nor does either hear what the other stores.
+    story.weather.turn("coordination.unheard", 1)
     for (let times = 0; times < 10; times++) {
       // The first one does not know yet that it was moved.
       story.simulation.network.place("ses_1", times % 2 === 0 ? other : owner)
       ask(`first ${times}`, owner)
       ask(`other ${times}`, other)
     }
+    story.weather.turn("coordination.unheard", 0)
     must(story.inspected("actor.fenced").length > 0, "nobody was fenced")
     const titles = story.notices().filter(({ kind }) => kind === "title")
     must(titles.length === 20, `${titles.length} of 20 were taken`)
+    const head = story.simulation.feeds.get("org_1/ses_1")!.head.seq
+    story.until(() => watchers.every(({ cursor }) => cursor >= head), "the watchers have seen all of it", minuteMs)
     owner.kill()
     // Who believes that the dead one owns it finds out.
     const prompt = { type: "prompt", promptId: "p2", text: "p2", by: "usr_1" }
