@@ -2,7 +2,8 @@
  * Old rows leave the database by policy: archived, then dropped. Once an hour, give or take a fifth, in one server of all.
  *
  *   D1  The rows of a living actor stay, however old: a repeat of any message of it is known for what it is (J3). Those of one that
- *       is at rest for good (no deadline, no open command, nothing standing) go when it has not changed for so many days.
+ *       is at rest for good (no deadline, no open command, nothing standing) go when it has not changed for so many days; with those
+ *       of a call goes what says that it was sent.
  *   D2  Nothing is dropped that is not in a file that was written whole, synced and named by its manifest. Where it ends in the
  *       middle, the same batch is written again under the same name; what is dropped is what was written, counted in the drop.
  *   D3  Rows are taken out in the order of ids, that is of time: pages of tables and indexes are emptied whole and used again.

@@ -46,7 +46,7 @@ export class Calls extends Context.Service<
     /** Wipes what is older than `olderMs` and belongs to no call that is stored: a server died between the two. At most 1,000. */
     readonly sweep: (olderMs: number) => Result<number>
 
-    /** True for one caller of `key`, ever: it may send. It is written before it returns. */
+    /** True for one caller of `key`, ever, and for none once the call's old rows were taken out: it may send. Written before it returns. */
     readonly dispatch: (org: string, key: string) => Result<boolean>
     /** When it was written, or null: nothing was sent under it. */
     readonly dispatchedAtMs: (org: string, key: string) => Result<number | null>

@@ -59,11 +59,15 @@ export const postgresCalls = ({ sql }: Postgres["Service"]): Calls["Service"] =>
     }),
 
   dispatch: (org, key) =>
-    // Not repeated by itself: what was heard of it, and not answered, may have been written, and then nothing may be sent.
-    call(
-      false,
-      async () => (await sql`insert into dispatches (org, key) values (${org}, ${key}) on conflict do nothing`).count > 0
-    ),
+    // Not repeated by itself: what was heard of it, and not answered, may have been written, and then nothing may be sent. Nor is
+    // anything for a call whose old rows were taken out (retention.ts): its row may have been among them.
+    call(false, async () => {
+      const { count } = await sql`
+        insert into dispatches (org, key) select ${org}, ${key} where not exists (
+          select from actors where id = split_part(${key}, ':', 1) and kind = 'approval' and kept_from > 1
+        ) on conflict do nothing`
+      return count > 0
+    }),
   dispatchedAtMs: (org, key) =>
     find(() => sql<Array<{ readonly at: number }>>`select at::float8 from dispatches where org = ${org} and key = ${key}`).pipe(
       Effect.map((row) => row?.at ?? null)

@@ -28,6 +28,9 @@ interface Candidate {
 export const postgresOldRows = ({ sql }: Postgres["Service"]): OldRows["Service"] => {
   const json = (value: unknown) => sql.json(value as postgres.JSONValue)
 
+  /** What was sent for a call goes with the call's journal: after that nothing is sent for it any more (calls.ts). */
+  const isDispatch = sql`x->>1 = 'approval' and d.org = x->>0 and d.key >= (x->>2) || ':' and d.key < (x->>2) || ';'`
+
   /** It changes by itself no more: whatever waits has a deadline. */
   const isAtRest = (keptMs: number) => sql`
     not a.resident and a.quarantine is null and a.updated_at < proliferate.now_ms() - ${keptMs}::int8
@@ -68,8 +71,12 @@ export const postgresOldRows = ({ sql }: Postgres["Service"]): OldRows["Service"
     const each = sql`jsonb_array_elements(${json(cuts)}::jsonb) as x cross join lateral`
     switch (what) {
       case "journal":
-        return sql`select row_to_json(r)::text as line from ${each} (
-          select * from journal where id = x->>2 and kind = x->>1 and org = x->>0 and rev <= (x->>3)::int8 order by rev) as r`
+        return sql`select line from ${each} (
+          select row_to_json(r)::text as line from (
+            select * from journal where id = x->>2 and kind = x->>1 and org = x->>0 and rev <= (x->>3)::int8 order by rev) as r
+          union all
+          select row_to_json(r)::text from (
+            select d.org, d.key as dispatched, d.at from dispatches d where ${isDispatch} order by d.key) as r) as r`
       case "feed":
         return sql`select row_to_json(r)::text as line from ${each} (
           select * from feed_chunks where org = x->>0 and home = x->>1 and last_seq <= (x->>2)::int8 order by last_seq) as r`
@@ -86,8 +93,9 @@ export const postgresOldRows = ({ sql }: Postgres["Service"]): OldRows["Service"
       case "journal": {
         const { count } = await tx`delete from journal j using ${given}
           where j.id = x->>2 and j.kind = x->>1 and j.org = x->>0 and j.rev <= (x->>3)::int8`
+        const { count: dispatched } = await tx`delete from dispatches d using ${given} where ${isDispatch}`
         await tx`update actors a set kept_from = (x->>3)::int8 + 1 from ${given} where a.id = x->>2 and a.kind = x->>1`
-        return count
+        return count + dispatched
       }
       case "feed": {
         const { count } = await tx`delete from feed_chunks c using ${given}

@@ -7,6 +7,7 @@ import { gunzipSync } from "node:zlib"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as ArchiveFiles from "../../adapters/archive/files.ts"
+import { postgresCalls } from "../../adapters/postgres/calls.ts"
 import * as postgresFeed from "../../adapters/postgres/feed.ts"
 import * as postgresJournal from "../../adapters/postgres/journal.ts"
 import { Postgres } from "../../adapters/postgres/pool.ts"
@@ -168,6 +169,36 @@ layer(Layer.provideMerge(stores, testPostgres), { excludeTestServices: true })("
       assert.deepInclude(archived(directory, "commands")[0], { key: "session:ses_a:1:0", error: "gave up" })
       yield* passDays(60)
       assert.deepInclude(yield* retention.pass(longMs), { rows: { journal: 1, feed: 0, commands: 0 } })
+    })
+  )
+
+  story("of what was sent for a call go with the call, and then nothing is sent for it any more", (directory) =>
+    Effect.gen(function* () {
+      const postgres = yield* Postgres
+      const calls = postgresCalls(postgres)
+      yield* Effect.promise(() => postgres.sql`truncate dispatches`)
+      const callOf = (id: string) => ({ ...session(id), kind: "approval", id: `apr_${id}` })
+      yield* begun(callOf("a"), 2)
+      yield* begun(callOf("b"), 1, waits)
+      for (const key of ["apr_a:1", "apr_a:2", "apr_b:1"]) assert.isTrue(yield* calls.dispatch("org_1", key))
+      const retention = yield* inDirectory(directory)
+      yield* passDays(89)
+      assert.deepInclude(yield* retention.pass(longMs), { rows: { journal: 0, feed: 0, commands: 0 } })
+      assert.isFalse(yield* calls.dispatch("org_1", "apr_a:1"))
+
+      yield* passDays(2)
+      assert.deepInclude(yield* retention.pass(longMs), { finished: true, rows: { journal: 4, feed: 0, commands: 0 } })
+      const lines = archived(directory, "journal")
+      assert.deepStrictEqual(
+        lines.map(({ rev, dispatched }) => rev ?? dispatched),
+        [1, 2, "apr_a:1", "apr_a:2"]
+      )
+      assert.isNumber(lines[2]!["at"])
+      assert.isNull(yield* calls.dispatchedAtMs("org_1", "apr_a:1"))
+      assert.isNotNull(yield* calls.dispatchedAtMs("org_1", "apr_b:1"))
+      // A run of it that slept for all that time does not win.
+      for (const attempt of [1, 2, 3]) assert.isFalse(yield* calls.dispatch("org_1", `apr_a:${attempt}`))
+      assert.isTrue(yield* calls.dispatch("org_1", "apr_b:2"))
     })
   )
 
