@@ -105,7 +105,10 @@ const program = Effect.gen(function* () {
     Layer.provideMerge(hands)
   )
   const reconcilers = Effect.map(Effect.all([runtimeReconcilers, sessionReconcilers]), (both) => both.flat())
-  const operations = Layer.mergeAll(Operations.layer, Commands.layer).pipe(Layer.provideMerge(Reconcile.layer(reconcilers)))
+  const called = node === null ? `${host}:${port}` : `${node.name} (${node.address.host})`
+  const operations = Layer.mergeAll(Operations.layer(called), Commands.layer).pipe(
+    Layer.provideMerge(Reconcile.layer(reconcilers))
+  )
   const relay = ModelRelay.layer({ tokensMax }).pipe(Layer.provide([access, models]))
   const proposals = Proposals.layer.pipe(Layer.provide([GithubPullRequests.layer(given.actions.github), repositories]))
   const services = Layer.mergeAll(

@@ -3,12 +3,14 @@
  * Everything is of their own organisation; what the loop does by itself is runtime/reconcile.ts.
  */
 import { Clock, Context, Effect, Layer, Schema } from "effect"
+import { Coordination } from "../../runtime/coordination.ts"
 import type { Drift, Outcome } from "../../runtime/drift.ts"
 import { Journal, type JournalError, type Quarantine } from "../../runtime/journal.ts"
 import { type FixNote, Oversight } from "../../runtime/oversight.ts"
 import { Parts } from "../../runtime/parts.ts"
 import { everyKind, type Pause } from "../../runtime/pauses.ts"
 import { type KindReport, Reconcile } from "../../runtime/reconcile.ts"
+import { planMs } from "../../runtime/reconcile-limits.ts"
 import { type Kept, type Passed, type Policy, Retention, type RetentionError } from "../../runtime/retention.ts"
 import { type NodeSight, Router, type Unavailable } from "../../runtime/router.ts"
 import type { Tree } from "../../runtime/tree.ts"
@@ -81,6 +83,9 @@ export interface HostedTree extends Tree {
   readonly quarantined: ReadonlyArray<{ readonly kind: string; readonly id: string; readonly home: string } & Quarantine>
 }
 
+/** Which server has which plan. */
+const planRoom = (org: string) => `plans/${org}`
+
 export class Operations extends Context.Service<
   Operations,
   {
@@ -149,121 +154,132 @@ export class Operations extends Context.Service<
     >
   }
 >()("proliferate/actors/services/Operations") {
-  static readonly layer: Layer.Layer<Operations, never, Reconcile | Oversight | Journal | Router | Retention> = Layer.effect(
-    Operations,
-    Effect.gen(function* () {
-      const [reconcile, oversight, journal, router] = [yield* Reconcile, yield* Oversight, yield* Journal, yield* Router]
-      const [retention, division] = [yield* Retention, yield* Parts]
+  /** `server`: what people call this one, where there are several. */
+  static readonly layer = (
+    server: string
+  ): Layer.Layer<Operations, never, Reconcile | Oversight | Journal | Router | Retention | Coordination> =>
+    Layer.effect(
+      Operations,
+      Effect.gen(function* () {
+        const coordination = yield* Coordination
+        const [reconcile, oversight, journal, router] = [yield* Reconcile, yield* Oversight, yield* Journal, yield* Router]
+        const [retention, division] = [yield* Retention, yield* Parts]
 
-      const noted = (...said: Parameters<typeof fixNote>) => Effect.flatMap(fixNote(...said), oversight.note)
+        const noted = (...said: Parameters<typeof fixNote>) => Effect.flatMap(fixNote(...said), oversight.note)
 
-      const known = Effect.fnUntraced(function* (kind: string | undefined) {
-        if (kind === undefined || reconcile.kinds.includes(kind)) return
-        const message = `kind: nothing is looked for under ${kind}, but under ${reconcile.kinds.join(", ")}`
-        return yield* new ServiceError({ reason: "invalid", message })
-      })
+        const known = Effect.fnUntraced(function* (kind: string | undefined) {
+          if (kind === undefined || reconcile.kinds.includes(kind)) return
+          const message = `kind: nothing is looked for under ${kind}, but under ${reconcile.kinds.join(", ")}`
+          return yield* new ServiceError({ reason: "invalid", message })
+        })
 
-      return Operations.of({
-        status: Effect.fn("Operations.status")(function* ({ organisation }) {
-          const { kinds, rows } = yield* reconcile.known(organisation)
-          return {
-            drift: rows.map(rowOf),
-            kinds,
-            fixes: yield* oversight.notes(organisation, fixesShown),
-            nodes: yield* router.nodes,
-            cells: (division?.all ?? []).map(({ name, trouble }) => {
-              const now = trouble()
-              return { name, trouble: now && { why: now.why, since: iso(now.sinceMs) } }
+        return Operations.of({
+          status: Effect.fn("Operations.status")(function* ({ organisation }) {
+            const { kinds, rows } = yield* reconcile.known(organisation)
+            return {
+              drift: rows.map(rowOf),
+              kinds,
+              fixes: yield* oversight.notes(organisation, fixesShown),
+              nodes: yield* router.nodes,
+              cells: (division?.all ?? []).map(({ name, trouble }) => {
+                const now = trouble()
+                return { name, trouble: now && { why: now.why, since: iso(now.sinceMs) } }
+              })
+            }
+          }),
+
+          tree: Effect.fn("Operations.tree")(function* ({ organisation }, { home = null }) {
+            const aside = yield* oversight.quarantined(organisation, quarantinedShown)
+            return {
+              ...(yield* router.tree(organisation, home)),
+              quarantined: aside
+                .filter(({ address }) => home === null || address.home === home)
+                .map(({ address: { kind, id, home }, quarantine }) => ({ kind, id, home, ...quarantine }))
+            }
+          }),
+
+          plan: Effect.fn("Operations.plan")(function* ({ organisation }, { kind, actor }) {
+            yield* known(kind)
+            const plan = yield* reconcile.plan({ org: organisation, kind, actor })
+            const { kinds } = yield* reconcile.known(organisation)
+            yield* coordination.enter(planRoom(organisation), { who: plan.id, says: server }, planMs)
+            return { plan: plan.id, madeAt: iso(plan.madeAtMs), drift: plan.rows.map(rowOf), kinds }
+          }),
+
+          apply: Effect.fn("Operations.apply")(function* (pass, plan, { items, why }) {
+            const mended = yield* reconcile.apply(pass.organisation, plan, items, { user: userOf(pass), why })
+            if (mended === null) {
+              const made = (yield* coordination.present(planRoom(pass.organisation))).find(({ who }) => who === plan)
+              if (made !== undefined && made.says !== server) {
+                const message = `the plan ${plan} was made by the server ${made.says}, which alone can apply it, and this is ${server}; nothing was done: ask that one by its own address, or make another plan and apply it at the same server`
+                return yield* new ServiceError({ reason: "refused", message })
+              }
+              const message = `there is no plan ${plan}, it is older than 15 min, or it does not hold all of these items; nothing was done: make another with \`proliferate ops reconcile --dry-run\``
+              return yield* new ServiceError({ reason: "refused", message })
+            }
+            return mended.map(({ drift: { id }, result, outcome }) => ({ id, result, outcome }))
+          }),
+
+          pass: Effect.fn("Operations.pass")(function* ({ organisation }, { kind, sinceMs }) {
+            yield* known(kind)
+            const nowMs = yield* Clock.currentTimeMillis
+            // Nobody waits for a pass of the future.
+            const requestedAtMs = Math.min(sinceMs ?? nowMs, nowMs)
+            const isHandled = yield* reconcile.pass(kind ?? null, requestedAtMs)
+            const answeredAtMs = yield* Clock.currentTimeMillis
+            const { kinds, rows } = yield* reconcile.known(organisation)
+            const isWanted = (one: { readonly kind: string }) => kind === undefined || one.kind === kind
+            const fixes = yield* oversight.notes(organisation, fixesListed, {
+              withinMs: Math.max(1, answeredAtMs - requestedAtMs)
             })
-          }
-        }),
+            return {
+              requestedAtMs,
+              handledAtMs: isHandled ? answeredAtMs : null,
+              kinds: kinds.filter(isWanted),
+              drift: rows.filter(isWanted).map(rowOf),
+              fixes: fixes.filter(isWanted)
+            }
+          }),
 
-        tree: Effect.fn("Operations.tree")(function* ({ organisation }, { home = null }) {
-          const aside = yield* oversight.quarantined(organisation, quarantinedShown)
-          return {
-            ...(yield* router.tree(organisation, home)),
-            quarantined: aside
-              .filter(({ address }) => home === null || address.home === home)
-              .map(({ address: { kind, id, home }, quarantine }) => ({ kind, id, home, ...quarantine }))
-          }
-        }),
+          pause: Effect.fn("Operations.pause")(function* (pass, kind, { lastsMs, why }) {
+            if (kind !== everyKind) yield* known(kind)
+            const paused = yield* oversight.pause({ org: pass.organisation, kind, by: userOf(pass), why, lastsMs })
+            const outcome = `until ${iso(paused.untilMs)}`
+            yield* noted(pass, why, { kind, subject: kind, fix: "pause", result: "applied", outcome })
+            return paused
+          }),
 
-        plan: Effect.fn("Operations.plan")(function* ({ organisation }, { kind, actor }) {
-          yield* known(kind)
-          const plan = yield* reconcile.plan({ org: organisation, kind, actor })
-          const { kinds } = yield* reconcile.known(organisation)
-          return { plan: plan.id, madeAt: iso(plan.madeAtMs), drift: plan.rows.map(rowOf), kinds }
-        }),
+          resume: Effect.fn("Operations.resume")(function* (pass, kind) {
+            if (kind !== everyKind) yield* known(kind)
+            const wasPaused = yield* oversight.resume(pass.organisation, kind)
+            const outcome = "it is put right by itself again"
+            if (wasPaused) yield* noted(pass, null, { kind, subject: kind, fix: "resume", result: "applied", outcome })
+            return wasPaused
+          }),
 
-        apply: Effect.fn("Operations.apply")(function* (pass, plan, { items, why }) {
-          const mended = yield* reconcile.apply(pass.organisation, plan, items, { user: userOf(pass), why })
-          if (mended === null) {
-            const message = `there is no plan ${plan}, it is older than 15 min, or it does not hold all of these items; nothing was done: make another with \`proliferate ops reconcile --dry-run\``
-            return yield* new ServiceError({ reason: "refused", message })
-          }
-          return mended.map(({ drift: { id }, result, outcome }) => ({ id, result, outcome }))
-        }),
+          audit: Effect.fn("Operations.audit")(({ organisation }, { withinMs, by, limit = fixesListed }) =>
+            oversight.notes(organisation, limit, { withinMs, by })
+          ),
 
-        pass: Effect.fn("Operations.pass")(function* ({ organisation }, { kind, sinceMs }) {
-          yield* known(kind)
-          const nowMs = yield* Clock.currentTimeMillis
-          // Nobody waits for a pass of the future.
-          const requestedAtMs = Math.min(sinceMs ?? nowMs, nowMs)
-          const isHandled = yield* reconcile.pass(kind ?? null, requestedAtMs)
-          const answeredAtMs = yield* Clock.currentTimeMillis
-          const { kinds, rows } = yield* reconcile.known(organisation)
-          const isWanted = (one: { readonly kind: string }) => kind === undefined || one.kind === kind
-          const fixes = yield* oversight.notes(organisation, fixesListed, {
-            withinMs: Math.max(1, answeredAtMs - requestedAtMs)
+          release: Effect.fn("Operations.release")(function* (pass, kind, id, why) {
+            const address = yield* journal.find(pass.organisation, kind, id)
+            if (address === null)
+              return yield* new ServiceError({ reason: "not-found", message: `there is no ${kind} ${id} in your organisation` })
+            const released = yield* router.release(address)
+            if (released) {
+              const done = { kind: "actor.quarantined", subject: `${kind}/${id}`, fix: "release", outcome: "released" }
+              yield* noted(pass, why, { ...done, result: "applied" })
+            }
+            return released
+          }),
+
+          retention: Effect.fn("Operations.retention")(function* ({ organisation }, { dryRun }) {
+            const old = yield* retention.due(organisation)
+            if (dryRun) return { days: retention.policy, old, left: null, finished: true }
+            const { finished } = yield* retention.pass(passAskedMs)
+            return { days: retention.policy, old, left: yield* retention.due(organisation), finished }
           })
-          return {
-            requestedAtMs,
-            handledAtMs: isHandled ? answeredAtMs : null,
-            kinds: kinds.filter(isWanted),
-            drift: rows.filter(isWanted).map(rowOf),
-            fixes: fixes.filter(isWanted)
-          }
-        }),
-
-        pause: Effect.fn("Operations.pause")(function* (pass, kind, { lastsMs, why }) {
-          if (kind !== everyKind) yield* known(kind)
-          const paused = yield* oversight.pause({ org: pass.organisation, kind, by: userOf(pass), why, lastsMs })
-          const outcome = `until ${iso(paused.untilMs)}`
-          yield* noted(pass, why, { kind, subject: kind, fix: "pause", result: "applied", outcome })
-          return paused
-        }),
-
-        resume: Effect.fn("Operations.resume")(function* (pass, kind) {
-          if (kind !== everyKind) yield* known(kind)
-          const wasPaused = yield* oversight.resume(pass.organisation, kind)
-          const outcome = "it is put right by itself again"
-          if (wasPaused) yield* noted(pass, null, { kind, subject: kind, fix: "resume", result: "applied", outcome })
-          return wasPaused
-        }),
-
-        audit: Effect.fn("Operations.audit")(({ organisation }, { withinMs, by, limit = fixesListed }) =>
-          oversight.notes(organisation, limit, { withinMs, by })
-        ),
-
-        release: Effect.fn("Operations.release")(function* (pass, kind, id, why) {
-          const address = yield* journal.find(pass.organisation, kind, id)
-          if (address === null)
-            return yield* new ServiceError({ reason: "not-found", message: `there is no ${kind} ${id} in your organisation` })
-          const released = yield* router.release(address)
-          if (released) {
-            const done = { kind: "actor.quarantined", subject: `${kind}/${id}`, fix: "release", outcome: "released" }
-            yield* noted(pass, why, { ...done, result: "applied" })
-          }
-          return released
-        }),
-
-        retention: Effect.fn("Operations.retention")(function* ({ organisation }, { dryRun }) {
-          const old = yield* retention.due(organisation)
-          if (dryRun) return { days: retention.policy, old, left: null, finished: true }
-          const { finished } = yield* retention.pass(passAskedMs)
-          return { days: retention.policy, old, left: yield* retention.due(organisation), finished }
         })
       })
-    })
-  )
+    )
 }

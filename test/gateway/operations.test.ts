@@ -1,8 +1,10 @@
 /** What operators see and do over the API: what has come apart, a plan, applying it, and the notes of it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { sessionAddress } from "../../actors/services/sessions.ts"
+import { Coordination } from "../../runtime/coordination.ts"
 import { Journal } from "../../runtime/journal.ts"
+import { localCoordination, Table } from "../../runtime/local-coordination.ts"
 import { type Started, startGateway } from "../support/gateway.ts"
 
 const plan = ({ must, owner }: Started, wanted = {}) => must(owner.token, "POST", "/v1/operations/plans", wanted)
@@ -148,6 +150,26 @@ describe("an operator", () => {
       assert.deepEqual(yield* must(theirs, "GET", "/v1/operations/tree"), { homesTotal: 0, homes: [], quarantined: [] })
       const stolen = yield* ask(theirs, "POST", `/v1/operations/plans/${planId}/apply`, { items: [drift[0].id], why: "x" })
       assert.strictEqual(stolen.status, 409)
+    })
+  )
+
+  it.live("whose plan another server has is told which, and where there is none that there is none", () =>
+    Effect.gen(function* () {
+      const coordination = Layer.succeed(Coordination, localCoordination(new Table()))
+      const first = yield* startGateway({ coordination, server: "one (10.0.0.1)" })
+      yield* setAside(first)
+      const { plan: planId, drift } = yield* plan(first)
+      const second = yield* startGateway({ coordination, server: "two (10.0.0.2)", again: first })
+      const apply = ({ ask, owner }: Started, id: string) =>
+        ask(owner.token, "POST", `/v1/operations/plans/${id}/apply`, { items: [drift[0].id], why: "a drill" })
+      const elsewhere = yield* apply(second, planId)
+      assert.strictEqual(elsewhere.status, 409)
+      assert.match(
+        elsewhere.body.detail,
+        /was made by the server one \(10\.0\.0\.1\).*this is two \(10\.0\.0\.2\); nothing was done/
+      )
+      assert.match((yield* apply(second, "pln_none")).body.detail, /there is no plan pln_none/)
+      assert.strictEqual((yield* apply(first, planId)).status, 200)
     })
   )
 

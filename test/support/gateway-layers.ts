@@ -62,6 +62,8 @@ export interface GatewayTest {
   readonly hosts?: PullRequests["Service"]["hostOf"]
   /** What it shares with other servers; nothing, if not given. */
   readonly coordination?: Layer.Layer<Coordination>
+  /** What operators call it. */
+  readonly server?: string
   /** Where GitHub is; nowhere, if not given. */
   readonly github?: GithubOptions
   /** The integration that there is beside Slack. */
@@ -118,6 +120,7 @@ export const layerOf = (
     hosts,
     github,
     coordination = LocalCoordination.layer,
+    server = "alone",
     agents = agentTable(),
     slack = noSlack,
     folders
@@ -128,7 +131,7 @@ export const layerOf = (
     Layer.provideMerge(Layer.mergeAll(CredentialFiles.layer(join(directory, "credentials")), GitProbe.layer))
   )
   const reconcilers = Effect.map(Effect.all([runtimeReconcilers, sessionReconcilers]), (both) => both.flat())
-  const operations = Layer.mergeAll(Operations.layer, Commands.layer).pipe(
+  const operations = Layer.mergeAll(Operations.layer(server), Commands.layer).pipe(
     Layer.provideMerge(Reconcile.layer(reconcilers)),
     Layer.provideMerge(MemoryOversight.layer(state)),
     Layer.provide(
