@@ -9,11 +9,13 @@
  *   L4  While it is linked a sandbox is in use, and told so to its provider each minute. One that nevertheless ends within five
  *       minutes is told to its session, again each minute: it may have been unable to hear.
  */
+
 import { Clock, Effect, Option, Stream } from "effect"
 import type { SessionFact } from "../machines/session/events.ts"
 import type { Voice } from "../runtime/actor.ts"
 import type { FeedEvent } from "../runtime/feed.ts"
 import { steadyMs } from "../runtime/steady.ts"
+import { unending } from "../runtime/unending.ts"
 import type { DaemonEvent } from "./ports/daemon.ts"
 import { DaemonError, Daemons } from "./ports/daemons.ts"
 import { Sandboxes } from "./ports/sandboxes.ts"
@@ -136,7 +138,7 @@ export const holdLink = Effect.fnUntraced(function* ({ sandboxId, boot }: LinkPa
     if (leftMs !== null && leftMs <= expiringMs) yield* tell({ type: "sandbox.expiring", sandboxId })
     yield* Effect.sleep(extendEveryMs)
   })
-  yield* Effect.forkChild(Effect.forever(stayInUse))
+  yield* Effect.forkChild(unending("keeping a sandbox in use", stayInUse))
 
   for (let pauseMs = redialMs; ; pauseMs = Math.min(pauseMs * 2, redialMaxMs)) {
     connectedAtMs = null

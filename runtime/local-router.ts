@@ -5,13 +5,15 @@
  * A start activates every actor that was stored as resident, so that links are held again, and those that were written last, so
  * that their watchers lack nothing.
  */
-import { Effect, Layer, Schedule } from "effect"
+
+import { Effect, Layer } from "effect"
 import type { ActorDefinition } from "./actor.ts"
 import { makeHomes } from "./homes.ts"
 import { Journal } from "./journal.ts"
 import { runOutbox } from "./outbox.ts"
 import { Router } from "./router.ts"
 import { deliveryOf, runTimers } from "./timers.ts"
+import { untilDone } from "./unending.ts"
 
 export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =>
   Layer.effect(
@@ -25,7 +27,7 @@ export const localRouter = <R>(definitions: ReadonlyArray<ActorDefinition<R>>) =
         const { onTaker } = lane
         const outbox = runOutbox({ definitions: homes.definitions, versions, deliver, wakeup: lane.outbox, onTaker })
         const timers = runTimers({ versions, deliver, wakeup: lane.timers })
-        yield* Effect.forkScoped(Effect.retry(residents, { while: () => true, schedule: Schedule.spaced(1_000) }))
+        yield* Effect.forkScoped(untilDone("beginning what stands", residents))
         yield* Effect.forkScoped(Effect.provideService(outbox, Journal, lane.journal))
         yield* Effect.forkScoped(Effect.provideService(timers, Journal, lane.journal))
       }

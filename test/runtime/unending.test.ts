@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Fiber, Logger } from "effect"
 import { TestClock } from "effect/testing"
-import { unending } from "../../runtime/unending.ts"
+import { unending, untilDone } from "../../runtime/unending.ts"
 
 /** What is logged while it runs. */
 const listening = (lines: Array<string>) =>
@@ -37,6 +37,25 @@ describe("what goes on in the background", () => {
       const before = turns
       yield* TestClock.adjust(5_000)
       assert.strictEqual(turns, before)
+    })
+  )
+
+  it.effect("is tried again until it was done, where it is done once", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      let tries = 0
+      const work = Effect.suspend((): Effect.Effect<string, string> => {
+        tries += 1
+        if (tries === 1) throw new Error("a defect of ours")
+        return tries === 2 ? Effect.fail("no answer") : Effect.succeed("done")
+      })
+      const doing = yield* Effect.forkChild(Effect.provide(untilDone("a work", work), listening(lines)), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust(2_000)
+      assert.strictEqual(yield* Fiber.join(doing), "done")
+      assert.deepStrictEqual([tries, lines.length], [3, 2])
+      assert.match(lines[0]!, /a work: .*a defect of ours/s)
     })
   )
 })

@@ -5,9 +5,11 @@
  *
  * It is done from outside: inside, whatever the agent runs could stop or end who counts.
  */
+
 import { readdir, readFile, readlink } from "node:fs/promises"
-import { Effect, Schedule } from "effect"
+import { Effect } from "effect"
 import type { SandboxError } from "../../../actors/ports/sandboxes.ts"
+import { unending } from "../../../runtime/unending.ts"
 import { attempt } from "./failure.ts"
 
 const lookEveryMs = 1_000
@@ -50,8 +52,8 @@ export const tooMany = (processes: ReadonlyArray<Held>, bytesMax: number): Reado
 }
 
 /** For ever. `namespaces`: of the sandboxes that run, `pid:[…]`. */
-export const watchMemory = (namespaces: Effect.Effect<ReadonlyArray<string>, SandboxError>, bytesMax: number) =>
-  Effect.gen(function* () {
+export const watchMemory = (namespaces: Effect.Effect<ReadonlyArray<string>, SandboxError>, bytesMax: number) => {
+  const look = Effect.gen(function* () {
     const running = new Set(yield* namespaces)
     if (running.size === 0) return
     yield* attempt("look at the memory of the sandboxes", async () => {
@@ -64,8 +66,6 @@ export const watchMemory = (namespaces: Effect.Effect<ReadonlyArray<string>, San
           }
         }
     })
-  }).pipe(
-    Effect.catch((error) => Effect.logWarning(error.message)),
-    Effect.repeat(Schedule.spaced(lookEveryMs)),
-    Effect.asVoid
-  )
+  }).pipe(Effect.catch((error) => Effect.logWarning(error.message)))
+  return unending("looking at the memory of the sandboxes", look, lookEveryMs)
+}

@@ -2,11 +2,13 @@
  * Deleting trees off the hot path. What is thrown away is renamed into the trash, at once and for good, and deleted there by a
  * fibre; what a crash left there is deleted after the next start.
  */
+
 import { randomUUID } from "node:crypto"
 import { readdir } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { Effect, Queue } from "effect"
 import type { SandboxError } from "../../../actors/ports/sandboxes.ts"
+import { unending } from "../../../runtime/unending.ts"
 import { orMissing, renameDurably } from "./disk.ts"
 import { attempt } from "./failure.ts"
 import type { Place } from "./place.ts"
@@ -39,7 +41,7 @@ export const makeTrash = Effect.fn("sandbox.makeTrash")(function* (place: Place)
       )
     }
   }).pipe(Effect.catch((error) => Effect.logWarning(error.message)))
-  yield* Effect.forkScoped(Effect.forever(emptied))
+  yield* Effect.forkScoped(unending("emptying the trash", emptied))
 
   const throwAway = Effect.fnUntraced(function* (path: string) {
     const away = join(place.trash, `${basename(path)}.${randomUUID()}`)
