@@ -2,7 +2,8 @@
  * The hands that reach a service: making the call of one attempt, and finding out whether an attempt took effect.
  *
  *   H1  Nothing is sent without a row in `dispatches`, which one run of one attempt ever wins. Whoever does not win it sends nothing,
- *       reads excepted: a read is made as often as it takes.
+ *       reads excepted: a read is made as often as it takes. What was asked for as a read and is one is a read: an action that has
+ *       become one since it was asked for may have been sent when it was none.
  *   H2  Looking back at an attempt that never won its row takes the row itself: then that attempt can send nothing any more.
  *   H3  So does a run that cannot send it: that it was not sent is said by whoever has the row alone.
  */
@@ -53,7 +54,7 @@ const shown = (result: unknown, credential: Credential) => {
   ).value as Schema.Json
 }
 
-export const execute: CallHand<"execute"> = ({ approvalId, argumentsHash, attempt, ...named }, _key, { org }: Address) => {
+export const execute: CallHand<"execute"> = ({ approvalId, argumentsHash, risk, attempt, ...named }, _key, { org }: Address) => {
   const takes = Calls.use((calls) => calls.dispatch(org, dispatchOf({ approvalId, attempt })))
   const failed = (reason: string, message: string) => ({ type: "call.failed" as const, attempt, sent: false, reason, message })
   const unknown = (message: string) => ({ type: "call.unknown" as const, attempt, message })
@@ -83,7 +84,7 @@ export const execute: CallHand<"execute"> = ({ approvalId, argumentsHash, attemp
         : yield* unsent("connection", error.message)
     }
 
-    const isRead = action.risk === "read"
+    const isRead = risk === "read" && action.risk === "read"
     const beganAtMs = yield* Clock.currentTimeMillis
     const won = isRead || (yield* takes)
     if (!won) return unknown("another run of it may have sent it")
@@ -110,14 +111,15 @@ export const execute: CallHand<"execute"> = ({ approvalId, argumentsHash, attemp
   )
 }
 
-export const readBack: CallHand<"readBack"> = ({ approvalId, argumentsHash, attempt, ...named }, _key, { org }: Address) =>
+export const readBack: CallHand<"readBack"> = ({ approvalId, argumentsHash, risk, attempt, ...named }, _key, { org }: Address) =>
   Effect.gen(function* () {
     const unclear = (message: string) => ({ type: "readback.unclear" as const, attempt, message })
     const calls = yield* Calls
     const key = dispatchOf({ approvalId, attempt })
     const { provider, action } = yield* actionOf(org, named)
     // A read has no effect to look for.
-    if (action?.risk === "read" || (yield* calls.dispatch(org, key))) return { type: "readback.absent" as const, attempt }
+    if ((risk === "read" && action?.risk === "read") || (yield* calls.dispatch(org, key)))
+      return { type: "readback.absent" as const, attempt }
     if (provider === null || action === null) return unclear(gone(named, provider))
     if (!action.readsBack)
       return unclear(`${provider.displayName} cannot be asked whether it took effect: look there, and settle it`)

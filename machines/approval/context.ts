@@ -97,12 +97,12 @@ export const commands = {
    * Sends it, if it is the first to take this attempt (by approval and attempt, not by the key of the command); one that is not
    * answers `call.unknown`. The service is given a key that is the same for every attempt.
    */
-  execute: command<Call & { attempt: number }>(),
+  execute: command<Call & { risk: Risk; attempt: number }>(),
   /**
    * Finds out whether an attempt that nobody heard of took effect. It takes the attempt first, so that an `execute` that has not
    * begun never will: then, and only then or where the service proves it, it is absent.
    */
-  readBack: command<Call & { attempt: number }>(),
+  readBack: command<Call & { risk: Risk; attempt: number }>(),
   /** Destroys the sealed arguments. */
   wipe: command<{ approvalId: string }>(),
   /** Prompts the session with the outcome, which nobody there has received. */

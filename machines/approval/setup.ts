@@ -172,10 +172,10 @@ export const approval = setup({
       if (context.grantId !== null) enqueue({ type: "refund", params: { budgetId: context.grantId } })
     }),
     dispatch: doing(({ context, enqueue }) =>
-      enqueue({ type: "execute", params: { ...callOf(context), attempt: context.attempt } })
+      enqueue({ type: "execute", params: { ...callOf(context), risk: context.risk, attempt: context.attempt } })
     ),
     lookBack: doing(({ context, enqueue }) =>
-      enqueue({ type: "readBack", params: { ...callOf(context), attempt: context.attempt } })
+      enqueue({ type: "readBack", params: { ...callOf(context), risk: context.risk, attempt: context.attempt } })
     ),
     keepResult: assign({ result: ({ event }) => ("result" in event ? event.result : null) }),
 

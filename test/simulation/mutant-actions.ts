@@ -179,6 +179,14 @@ export const mutantsOfActions: ReadonlyArray<Mutant> = [
     by: "a success recorded as failed"
   },
   {
+    law: "H1 G2",
+    name: "what is said to be a read by now was one when it was sent",
+    file: executing,
+    find: 'const isRead = risk === "read" && action.risk === "read"',
+    replace: 'const isRead = action.risk === "read"',
+    by: "a success recorded as failed by whoever comes second"
+  },
+  {
     law: "I2 G2",
     name: "whoever cannot send it says that nobody has",
     file: executing,

@@ -47,6 +47,9 @@ export const serviceScenarios = {
       },
       (service: Service) => {
         service.drift = "arguments"
+      },
+      (service: Service) => {
+        service.drift = "read"
       }
     ]
     for (const forget of forgets) {

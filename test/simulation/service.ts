@@ -14,8 +14,11 @@ export interface Effected {
   readonly params: unknown
 }
 
-/** Its write is dangerous now, takes other arguments, is not the one that was accepted, is gone; or it cannot be asked at all. */
-export const drifts = ["risk", "arguments", "schema", "action", "integration"] as const
+/**
+ * Its write is dangerous now, is said to be a read, takes other arguments, is not the one that was accepted, is gone; or it cannot be
+ * asked at all.
+ */
+export const drifts = ["risk", "read", "arguments", "schema", "action", "integration"] as const
 
 export const integration = "github"
 /** What it is called with; in nothing that is kept or told. */
@@ -55,7 +58,7 @@ export class Service {
       ...(drift === "action"
         ? []
         : [
-            actionOf("create_issue", drift === "risk" ? "danger" : "write", {
+            actionOf("create_issue", drift === "risk" ? "danger" : drift === "read" ? "read" : "write", {
               ...(drift === "arguments" && { params: Other }),
               drifted: drift === "schema"
             })
@@ -110,7 +113,7 @@ export const providerOver = (lane: Lane, service: Service): Provider | null => {
 
   const arriving = (effect: Effected) =>
     Effect.gen(function* () {
-      const isRead = service.riskOf(effect.action) === "read"
+      const isRead = effect.action === "get_issue"
       const { key } = effect
       const unknown = failed(isRead ? "unavailable" : "unknown", !isRead, "no answer")
       let isFlying = true
