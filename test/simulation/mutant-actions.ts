@@ -157,8 +157,8 @@ export const mutantsOfActions: ReadonlyArray<Mutant> = [
     law: "G2",
     name: "whoever comes second sends it again, in PostgreSQL",
     file: "adapters/postgres/calls.ts",
-    find: "values (${org}, ${key}) on conflict do nothing`).count > 0",
-    replace: "values (${org}, ${key}) on conflict do nothing`).count >= 0",
+    find: "return count > 0",
+    replace: "return count >= 0",
     by: "restart repeats a provider write",
     isOnPostgres: true
   },
