@@ -38,8 +38,8 @@ type Result<A> = Effect.Effect<A, DirectoryError>
 export class Notices extends Context.Service<
   Notices,
   {
-    /** Those that are due, for one server alone until `forMs` are over. */
-    readonly claim: (limit: number, forMs: number) => Result<ReadonlyArray<Notice>>
+    /** Those that are due, of no organisation in `without`, for one server alone until `forMs` are over. */
+    readonly claim: (limit: number, forMs: number, without: ReadonlyArray<string>) => Result<ReadonlyArray<Notice>>
     /** The message is there. It is due again at once: its call may have moved meanwhile. */
     readonly shown: (notice: Notice, ts: string) => Result<void>
     /** It shows how the call stands, unless that moved since it was claimed. */

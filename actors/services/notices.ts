@@ -5,6 +5,7 @@
  *   N1  One message for a call. A server that cannot know whether an earlier claim wrote it looks for it first, by its mark.
  *   N2  A message shows how the call stands within a few seconds of each change, or as soon as the chat answers again.
  *   N3  What cannot be shown is given up after 12 tries, about three hours, and said so at the connection.
+ *   N4  At most 24 are at work at once, of an organisation 4 and a few more: where one's chat hangs, another's need not wait for it.
  */
 
 import { Clock, Context, Effect, Latch, Layer, type Scope } from "effect"
@@ -23,7 +24,8 @@ import { CredentialsOf } from "./credentials.ts"
 
 /** A call is shown within this, and what is due on no server is looked for this often. */
 const lookEveryMs = 1_000
-const claimedMax = 16
+const atWorkMax = 24
+const ofOrganisationMax = 4
 /** Longer than a call to the chat takes, tries and all. */
 const claimMs = 90_000
 /** A server that slept between its claim and its message does not send it any more. */
@@ -135,10 +137,28 @@ export class ShownCalls extends Context.Service<
           )
       )
 
+      /** By organisation; none is 0. */
+      const atWork = new Map<string, number>()
+      const count = (org: string, change: 1 | -1) => {
+        const now = (atWork.get(org) ?? 0) + change
+        if (now === 0) atWork.delete(org)
+        else atWork.set(org, now)
+      }
+      const ended = ({ org }: Notice) =>
+        Effect.suspend(() => {
+          count(org, -1)
+          return wanted.open
+        })
       const lookOnce = Effect.gen(function* () {
         const claimedAtMs = yield* steadyMs
-        const claimed = yield* notices.claim(claimedMax, claimMs)
-        yield* Effect.forEach(claimed, (notice) => bring(notice, claimedAtMs), { concurrency: 4, discard: true })
+        const busy = [...atWork].flatMap(([org, count]) => (count >= ofOrganisationMax ? [org] : []))
+        const free = atWorkMax - [...atWork.values()].reduce((sum, count) => sum + count, 0)
+        if (free <= 0) return 0
+        const claimed = yield* notices.claim(Math.min(free, ofOrganisationMax), claimMs, busy)
+        for (const notice of claimed) {
+          count(notice.org, 1)
+          yield* Effect.forkScoped(Effect.ensuring(bring(notice, claimedAtMs), ended(notice)))
+        }
         return claimed.length
       })
       const fruitless = (error: DirectoryError) => Effect.as(Effect.logDebug(`notices: ${error.message}`), 0)

@@ -46,10 +46,12 @@ export const memoryNotices = (
   })
 
   return {
-    claim: Effect.fnUntraced(function* (limit, forMs) {
+    claim: Effect.fnUntraced(function* (limit, forMs, without) {
       yield* notice
       const nowMs = yield* Clock.currentTimeMillis
-      const due = [...rows.values()].filter(({ notice: { dueAtMs } }) => dueAtMs !== null && dueAtMs <= nowMs)
+      const due = [...rows.values()].filter(
+        ({ notice: { org, dueAtMs } }) => dueAtMs !== null && dueAtMs <= nowMs && !without.includes(org)
+      )
       return due.slice(0, limit).map((row) => {
         row.notice = { ...row.notice, dueAtMs: nowMs + forMs, tries: row.notice.tries + 1 }
         return row.notice

@@ -15,12 +15,13 @@ export const postgresNotices = ({ sql }: Postgres["Service"]): Notices["Service"
   const same = ({ org, approvalId, dueAtMs }: Notice) => sql`org = ${org} and approval_id = ${approvalId} and due_at = ${dueAtMs}`
 
   return {
-    claim: (limit, forMs) =>
+    claim: (limit, forMs, without) =>
       call(false, async () => [
         ...(await sql<Array<Notice>>`
         update slack_notices n set due_at = proliferate.now_ms() + ${forMs}::int8, tries = n.tries + 1
         where (n.org, n.approval_id) in (
-          select d.org, d.approval_id from slack_notices d where d.due_at <= proliferate.now_ms()
+          select d.org, d.approval_id from slack_notices d
+          where d.due_at <= proliferate.now_ms() and not d.org in (select jsonb_array_elements_text(${sql.json([...without])}::jsonb))
           order by d.due_at limit ${limit} for update skip locked
         ) returning ${notice}`)
       ]),

@@ -27,7 +27,7 @@ export const people = (org: string) =>
 export const claims = (org: string) =>
   Effect.gen(function* () {
     const [notices, connections, { call, passTime }] = [yield* Notices, yield* ConnectionRecords, yield* RecordsWorld]
-    const own = Effect.map(notices.claim(1_000, 60_000), (all) => all.filter((notice) => notice.org === org))
+    const own = Effect.map(notices.claim(1_000, 60_000, []), (all) => all.filter((notice) => notice.org === org))
     const about = { kind: "token", account: null, scopes: [], expiresAtMs: null, createdBy: null, checkedAtMs: null } as const
     const [first, second] = [`apr_1_${org}`, `apr_2_${org}`]
     yield* call({ org, id: first, sessionId: "ses_1", status: "pending" })
@@ -36,6 +36,10 @@ export const claims = (org: string) =>
     const settings = { approvals: "C1" }
     yield* connections.connect({ ...about, id, org, integration: "slack", settings, sealed: new Uint8Array([1]) })
     yield* call({ org, id: second, sessionId: "ses_1", status: "pending" })
+    assert.notInclude(
+      (yield* notices.claim(1_000, 60_000, [org])).map((notice) => notice.org),
+      org
+    )
     const claims = yield* Effect.all([own, own, own], { concurrency: 3 })
     const [claimed] = claims.flat().filter(({ approvalId }) => approvalId === second)
     assert.strictEqual(claims.flat().filter(({ approvalId }) => approvalId === second).length, 1)

@@ -231,27 +231,46 @@ describe("what is not to be decided", () => {
   )
 })
 
+/** Another organisation that shows its calls on the same team: its owner's token, and an agent that asks for something. */
+const second = Effect.fnUntraced(function* ({ gateway, owner }: Effect.Success<typeof scene>) {
+  const made = yield* gateway.must(owner, "POST", "/v1/organisations", {
+    name: "Second",
+    owner: { name: "Grace", email: "grace@example.org" }
+  })
+  const other: string = made.token.secret
+  const org: string = made.organisation.id
+  for (const [integration, token, settings] of [
+    ["notebook", "good-token", {}],
+    ["slack", slackToken, { approvals: approvalsChannel }]
+  ])
+    yield* gateway.must(other, "POST", "/v1/connections", { integration, secret: { kind: "token", token }, settings })
+  yield* gateway.configuration("second", other)
+  const session = yield* gateway.session({}, other)
+  const agent = yield* gateway.its(Access.use((access) => Effect.succeed(access.mintSandboxToken(org, session.id))))
+  const asks = gateway.must(agent, "POST", `/v1/sessions/${session.id}/calls`, {
+    ...{ integration: "notebook", action: "add_note", params: { page: "home", text: "theirs" } }
+  })
+  return { other, asks }
+})
+
 describe("two organisations on one team", () => {
+  it.live("are shown their calls though Slack answers nothing that the other's are about", () =>
+    Effect.gen(function* () {
+      const made = yield* scene
+      const { app, add, messageOf } = made
+      const { asks } = yield* second(made)
+      app.ignore("hush")
+      for (let n = 0; n < 8; n++) yield* add(`hush ${n}`)
+      yield* messageOf((yield* asks).id)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("each show their own calls, and a person decides in each as whom they are there", () =>
     Effect.gen(function* () {
-      const { app, add, messageOf, link, click, status, until, gateway, owner } = yield* scene
-      const made = yield* gateway.must(owner, "POST", "/v1/organisations", {
-        name: "Second",
-        owner: { name: "Grace", email: "grace@example.org" }
-      })
-      const other: string = made.token.secret
-      const org: string = made.organisation.id
-      for (const [integration, token, settings] of [
-        ["notebook", "good-token", {}],
-        ["slack", slackToken, { approvals: approvalsChannel }]
-      ])
-        yield* gateway.must(other, "POST", "/v1/connections", { integration, secret: { kind: "token", token }, settings })
-      yield* gateway.configuration("second", other)
-      const session = yield* gateway.session({}, other)
-      const agent = yield* gateway.its(Access.use((access) => Effect.succeed(access.mintSandboxToken(org, session.id))))
-      const theirs = yield* gateway.must(agent, "POST", `/v1/sessions/${session.id}/calls`, {
-        ...{ integration: "notebook", action: "add_note", params: { page: "home", text: "theirs" } }
-      })
+      const made = yield* scene
+      const { app, add, messageOf, link, click, status, until, owner } = made
+      const { other, asks } = yield* second(made)
+      const theirs = yield* asks
       const own = yield* add("own")
       const [message, another] = [yield* messageOf(own), yield* messageOf(theirs.id)]
 

@@ -47,7 +47,7 @@ describe.concurrent("a cell that is away", () => {
           )
           // What is asked of all cells is answered for those that are there.
           assert.deepStrictEqual(yield* directory.sessionsIn(["running"], { limit: 10, after: null }), [])
-          assert.deepStrictEqual(yield* Context.get(services, Notices).claim(10, 1_000), [])
+          assert.deepStrictEqual(yield* Context.get(services, Notices).claim(10, 1_000, []), [])
           yield* router.ask(near, message("late", { type: "say", text: "late" }))
 
           yield* relay.turn("through")

@@ -143,9 +143,9 @@ export const celledNotices = (cells: Cells["Service"]): Notices["Service"] => {
   const { by, some } = spread(cells, postgresNotices, unavailable)
   return {
     // As many of each cell, so that a busy one takes nothing from the others.
-    claim: (limit, forMs) =>
+    claim: (limit, forMs, without) =>
       Effect.map(
-        some((notices) => notices.claim(Math.max(1, Math.floor(limit / cells.all.length)), forMs)),
+        some((notices) => notices.claim(Math.max(1, Math.floor(limit / cells.all.length)), forMs, without)),
         (claimed) => claimed.flat()
       ),
     shown: by("shown"),

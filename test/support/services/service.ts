@@ -78,7 +78,7 @@ export const flood =
     pour()
   }
 
-export const startService = async (answer: (asked: Asked) => Said): Promise<Service> => {
+export const startService = async (answer: (asked: Asked) => Said | Trouble): Promise<Service> => {
   const asked: Array<Asked> = []
   const troubles: Array<Trouble> = []
   const wasAsked = Latch.makeUnsafe(false)
@@ -94,7 +94,11 @@ export const startService = async (answer: (asked: Asked) => Said): Promise<Serv
       body: Buffer.concat(pieces).toString()
     }
     asked.push(one)
-    const trouble = troubles.shift() ?? say(answer(one))
+    const routed = (): Trouble => {
+      const said = answer(one)
+      return typeof said === "function" ? said : say(said)
+    }
+    const trouble = troubles.shift() ?? routed()
     trouble(response, one)
     wasAsked.openUnsafe()
   })
@@ -116,7 +120,7 @@ export const startService = async (answer: (asked: Asked) => Said): Promise<Serv
   }
 }
 
-export const service = (answer: (asked: Asked) => Said) =>
+export const service = (answer: (asked: Asked) => Said | Trouble) =>
   Effect.acquireRelease(
     Effect.promise(() => startService(answer)),
     ({ close }) => Effect.promise(close)

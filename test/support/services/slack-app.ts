@@ -9,7 +9,7 @@ import { type Provider, Providers } from "../../../actors/ports/actions.ts"
 import type { SlackChatOptions } from "../../../adapters/actions/slack/chat.ts"
 import { type SlackOptions, slackProvider } from "../../../adapters/actions/slack/slack.ts"
 import type { Notebook } from "../notebook.ts"
-import { type Said, service } from "./service.ts"
+import { type Said, service, silence, type Trouble } from "./service.ts"
 import { slack } from "./slack.ts"
 
 export type SlackPlace = SlackOptions & SlackChatOptions
@@ -114,7 +114,9 @@ export const commandOf = (written: string, { user = "U1", team = "T1" } = {}): s
 export const slackApp = Effect.gen(function* () {
   const { answer, messages, whispers } = slack()
   let lost: string | null = null
-  const { url } = yield* service((one): Said => {
+  let ignored: string | null = null
+  const { url } = yield* service((one): Said | Trouble => {
+    if (ignored !== null && one.body.includes(ignored)) return silence
     const said = answer(one)
     if (!one.path.endsWith(`/${lost}`)) return said
     lost = null
@@ -128,6 +130,10 @@ export const slackApp = Effect.gen(function* () {
     /** The next request for this is served, and nobody hears of it. */
     loseAnswer: (method: string) => {
       lost = method
+    },
+    /** No request that speaks of this is served, or answered. */
+    ignore: (word: string) => {
+      ignored = word
     }
   }
 })
