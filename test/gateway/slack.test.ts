@@ -1,76 +1,8 @@
 /** Calls that wait for a person, shown in Slack and decided there: Slack's wire on both sides, our gateway in between. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Access } from "../../actors/services/access.ts"
-import { startGateway } from "../support/gateway.ts"
-import { notebook } from "../support/notebook.ts"
-import { slackToken } from "../support/services/slack.ts"
-import {
-  approvalsChannel,
-  buttonsOf,
-  clickOf,
-  commandOf,
-  type Delivery,
-  type Shown,
-  signed,
-  slackApp
-} from "../support/services/slack-app.ts"
-
-/** A gateway whose organisation shows its calls in Slack. */
-const scene = Effect.gen(function* () {
-  const integration = notebook()
-  const app = yield* slackApp
-  const gateway = yield* startGateway({ integration, slack: app.place })
-  const owner = gateway.owner.token
-  const session = yield* gateway.session({ title: "Mend <!channel> the *pager*" })
-  const agent = yield* gateway.sandboxToken(session.id)
-  yield* gateway.must(owner, "POST", "/v1/connections", {
-    integration: "notebook",
-    secret: { kind: "token", token: "good-token" }
-  })
-  const connection = yield* gateway.must(owner, "POST", "/v1/connections", {
-    integration: "slack",
-    secret: { kind: "token", token: slackToken },
-    settings: { approvals: approvalsChannel }
-  })
-  const calls = `/v1/sessions/${session.id}/calls`
-  const add = (text = "hello") =>
-    Effect.map(
-      gateway.must(agent, "POST", calls, { integration: "notebook", action: "add_note", params: { page: "home", text } }),
-      ({ id }) => id as string
-    )
-  /** Until something is so, 10 s at most. */
-  const until = <A>(look: () => A | undefined | false) =>
-    Effect.gen(function* () {
-      for (let n = 0; n < 1_000; n++) {
-        const seen = look()
-        if (seen !== undefined && seen !== false) return seen
-        yield* Effect.sleep(10)
-      }
-      throw new Error("it did not come to that")
-    })
-  const messageOf = (id: string) =>
-    until(() => app.messages.find(({ blocks }) => JSON.stringify(blocks).includes(id)) satisfies Shown | undefined)
-  const deliver = ({ body, headers }: Delivery) => gateway.ask(null, "POST", "/v1/slack/interactions", body, { ...headers })
-  const click = (...given: Parameters<typeof clickOf>) => deliver(signed(clickOf(...given)))
-  const link = Effect.fnUntraced(function* (token: string, user = "U1", team = "T1") {
-    const { write } = yield* gateway.must(token, "POST", "/v1/slack/link")
-    return yield* deliver(signed(commandOf(write, { user, team })))
-  })
-  const status = (id: string) => Effect.map(gateway.must(owner, "GET", `/v1/approvals/${id}`), (call) => call.status as string)
-  const outcome = (id: string) => gateway.must(agent, "GET", `${calls}/${id}?wait=5000`)
-  return {
-    ...{ app, gateway, owner, integration, connection, session, agent },
-    add,
-    until,
-    messageOf,
-    deliver,
-    click,
-    link,
-    status,
-    outcome
-  }
-})
+import { approvalsChannel, buttonsOf, clickOf, commandOf, type Delivery, signed } from "../support/services/slack-app.ts"
+import { scene } from "../support/slack-scene.ts"
 
 describe("a call that waits for a person", () => {
   it.live("is shown in the channel with what it is, and decided by a click of somebody who linked themselves", () =>
@@ -227,63 +159,6 @@ describe("what is not to be decided", () => {
       yield* until(() => app.whispers.length === 2)
       for (const { text } of app.whispers) assert.match(text!, /of no call that can be decided here/)
       assert.deepStrictEqual([yield* status(first), yield* status(second)], ["pending", "pending"])
-    }).pipe(Effect.scoped)
-  )
-})
-
-/** Another organisation that shows its calls on the same team: its owner's token, and an agent that asks for something. */
-const second = Effect.fnUntraced(function* ({ gateway, owner }: Effect.Success<typeof scene>) {
-  const made = yield* gateway.must(owner, "POST", "/v1/organisations", {
-    name: "Second",
-    owner: { name: "Grace", email: "grace@example.org" }
-  })
-  const other: string = made.token.secret
-  const org: string = made.organisation.id
-  for (const [integration, token, settings] of [
-    ["notebook", "good-token", {}],
-    ["slack", slackToken, { approvals: approvalsChannel }]
-  ])
-    yield* gateway.must(other, "POST", "/v1/connections", { integration, secret: { kind: "token", token }, settings })
-  yield* gateway.configuration("second", other)
-  const session = yield* gateway.session({}, other)
-  const agent = yield* gateway.its(Access.use((access) => Effect.succeed(access.mintSandboxToken(org, session.id))))
-  const asks = gateway.must(agent, "POST", `/v1/sessions/${session.id}/calls`, {
-    ...{ integration: "notebook", action: "add_note", params: { page: "home", text: "theirs" } }
-  })
-  return { other, asks }
-})
-
-describe("two organisations on one team", () => {
-  it.live("are shown their calls though Slack answers nothing that the other's are about", () =>
-    Effect.gen(function* () {
-      const made = yield* scene
-      const { app, add, messageOf } = made
-      const { asks } = yield* second(made)
-      app.ignore("hush")
-      for (let n = 0; n < 8; n++) yield* add(`hush ${n}`)
-      yield* messageOf((yield* asks).id)
-    }).pipe(Effect.scoped)
-  )
-
-  it.live("each show their own calls, and a person decides in each as whom they are there", () =>
-    Effect.gen(function* () {
-      const made = yield* scene
-      const { app, add, messageOf, link, click, status, until, owner } = made
-      const { other, asks } = yield* second(made)
-      const theirs = yield* asks
-      const own = yield* add("own")
-      const [message, another] = [yield* messageOf(own), yield* messageOf(theirs.id)]
-
-      yield* link(owner)
-      yield* click(another, "approve")
-      yield* until(() => app.whispers.length === 1)
-      assert.match(app.whispers[0]!.text!, /not linked to a user of this organisation/)
-      yield* link(other)
-      yield* click(another, "deny")
-      yield* until(() => JSON.stringify(another.blocks).includes("Denied by Grace"))
-      assert.strictEqual(yield* status(own), "pending")
-      yield* click(message, "deny")
-      yield* until(() => JSON.stringify(message.blocks).includes("Denied by Ada"))
     }).pipe(Effect.scoped)
   )
 })
