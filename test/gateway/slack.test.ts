@@ -1,6 +1,7 @@
 /** Calls that wait for a person, shown in Slack and decided there: Slack's wire on both sides, our gateway in between. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { startGateway } from "../support/gateway.ts"
 import { approvalsChannel, buttonsOf, clickOf, commandOf, type Delivery, signed } from "../support/services/slack-app.ts"
 import { scene } from "../support/slack-scene.ts"
 
