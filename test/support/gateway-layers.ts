@@ -70,6 +70,8 @@ export interface GatewayTest {
   readonly integration?: Notebook
   /** Where Slack is; nowhere, if not given. */
   readonly slack?: SlackPlace
+  /** False: whoever makes a sandbox is at it for ever. */
+  readonly sandboxesAreMade?: boolean
   /** What is in the folders of every sandbox; nothing, if not given. */
   readonly folders?: Folders
   /** Started again on the records of one that has stopped, with its services elsewhere; on none, if not given. */
@@ -123,6 +125,7 @@ export const layerOf = (
     server = "alone",
     agents = agentTable(),
     slack = noSlack,
+    sandboxesAreMade = true,
     folders
   }: GatewayTest
 ) => {
@@ -173,7 +176,7 @@ export const layerOf = (
     Layer.provideMerge(
       Layer.mergeAll(
         Workspaces.layer,
-        obliging(folders),
+        obliging(folders, sandboxesAreMade),
         agents,
         AttachmentFiles.layer(join(directory, "attachments")),
         EvidenceFiles.layer(join(directory, "evidence"))

@@ -5,14 +5,15 @@ import { Sandboxes } from "../../actors/ports/sandboxes.ts"
 
 export type Folders = Pick<Daemons["Service"], "folder" | "folderPiece">
 
-export const obliging = (folders: Folders | undefined) =>
+/** `areMade` false: no sandbox is ever ready. */
+export const obliging = (folders: Folders | undefined, areMade: boolean) =>
   Layer.mergeAll(
     Layer.succeed(
       Sandboxes,
       Sandboxes.of({
         provider: "obliging",
         isolation: "none",
-        provision: ({ key }) => Effect.succeed({ sandboxId: `sbx:${key}` }),
+        provision: ({ key }) => (areMade ? Effect.succeed({ sandboxId: `sbx:${key}` }) : Effect.never),
         revive: () => Effect.succeed({ stateLost: false }),
         status: () => Effect.succeed("running"),
         extend: () => Effect.succeed(null),
