@@ -53,6 +53,10 @@ create table actors (
   updated_at int8 not null,
   -- Lowest revision whose row is still in the journal.
   kept_from int8 not null default 1,
+  -- How far its notices go (runtime/notices.ts numbers them): where the feed has as many, its journal need not be read when it comes to
+  -- memory. Known as of `noticed_rev`: a program that does not keep it leaves that behind, and then it is not known.
+  noticed int8,
+  noticed_rev int8,
   primary key (id, kind)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 create index actors_resident on actors (id, kind) where resident;
@@ -93,7 +97,8 @@ create table commands (
   claimed_until int8 not null default 0,
   dead_at int8,
   error text
-) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+  -- It lives for two writes: when it is claimed its page has room for it, and no index hears of it.
+) with (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index commands_due on commands (org, due, rev, idx) where dead_at is null;
 create index commands_dead on commands (org, dead_at) where dead_at is not null;
 
@@ -131,24 +136,25 @@ begin
       from orgs o where o.org is not null
     ),
     chosen as materialized (
-      select mine.key from orgs o cross join lateral (
+      select mine.place from orgs o cross join lateral (
         select oldest.*, row_number() over () as turn from (
-          select d.key, d.due from commands d
+          select d.ctid as place, d.due from commands d
           where d.org = o.org and d.dead_at is null and d.due <= now_ms and d.claimed_until <= now_ms
-            and not exists (select from actors a where a.id = d.id and a.kind = d.kind and a.quarantine is not null)
-            and not exists (
-              select from actors a where a.id = d.id and a.kind = d.kind and a.machine_version > (versions->>a.kind)::int4
-            )
+            and (
+              select a.quarantine is null and coalesce(a.machine_version <= (versions->>a.kind)::int4, true)
+              from actors a where a.id = d.id and a.kind = d.kind
+            ) is not false
           order by d.due, d.rev, d.idx limit least(rows_max, coalesce((shares->>o.org)::int8, share))
         ) oldest
       ) mine
       where o.org is not null order by mine.turn, mine.due limit rows_max
     )
     update commands c set attempt = c.attempt + 1, claimed_until = now_ms + claim_ms
-    where c.key = any (array(
-      -- Not `dead_at is null`: the index of what is due would then do as well, and be read whole.
-      select d.key from commands d
-      where d.key = any (array(select chosen.key from chosen)) and coalesce(d.dead_at, 0) = 0 and d.claimed_until <= now_ms
+    where c.ctid = any (array(
+      -- One that another has changed since is in another place, and left to the next claim. Not `dead_at is null`: the index of what
+      -- is due would then do as well, and be read whole.
+      select d.ctid from commands d
+      where d.ctid = any (array(select chosen.place from chosen)) and coalesce(d.dead_at, 0) = 0 and d.claimed_until <= now_ms
       for update of d skip locked
     ))
     returning c.key, c.org, c.kind, c.id, c.rev, c.idx, c.name, c.params, c.due, c.attempt;
@@ -172,10 +178,10 @@ begin
       select soonest.*, row_number() over () as turn from (
         select t.* from timers t
         where t.org = o.org and t.due <= horizon
-          and not exists (select from actors a where a.id = t.id and a.kind = t.kind and a.quarantine is not null)
-          and not exists (
-            select from actors a where a.id = t.id and a.kind = t.kind and a.machine_version > (versions->>a.kind)::int4
-          )
+          and (
+            select a.quarantine is null and coalesce(a.machine_version <= (versions->>a.kind)::int4, true)
+            from actors a where a.id = t.id and a.kind = t.kind
+          ) is not false
         order by t.due limit rows_max
       ) soonest
     ) mine

@@ -19,7 +19,9 @@
 create table organisations (
   id text collate "C" primary key,
   name text not null,
-  created_at int8 not null default proliferate.now_ms()
+  created_at int8 not null default proliferate.now_ms(),
+  -- Which database it lives in for good (0010); at home and in its cell it has a row of the same id.
+  cell text collate "C" not null default 'home'
 );
 
 create table users (

@@ -151,6 +151,8 @@ create table nonces (
   purpose text not null,
   nonce text collate "C" not null,
   expires_at int8 not null,
+  -- What it brings back to whoever takes it, sealed: how a person's way through their browser goes on, and what came of it so far.
+  kept bytea,
   primary key (org, purpose, nonce)
 );
 create index nonces_expiry on nonces (expires_at);

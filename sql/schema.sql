@@ -338,7 +338,7 @@ create table commands (
   dead_at bigint,
   error text,
   constraint commands_pkey PRIMARY KEY (key)
-) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0, fillfactor=45);
+) with (fillfactor=45, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
 
 create table configuration_repositories (
   org text collate "C" not null,
