@@ -1,5 +1,5 @@
 /** Binds the session machine to its sandbox, its daemon and its agent. No decisions here: see machines/session.ts. */
-import { Clock, Effect, Option, Schedule } from "effect"
+import { Clock, Effect, Option, type Result, Schedule } from "effect"
 import type { Attachment, SessionCommands } from "../machines/session/context.ts"
 import { SessionEvent, type SessionFact, SessionRequest } from "../machines/session/events.ts"
 import { sessionMachine, statusOf, whyNot } from "../machines/session.ts"
@@ -43,6 +43,9 @@ const isGoneStill = (sandboxId: string) =>
     Effect.delay(surelyGoneMs),
     Effect.match({ onSuccess: (status) => status === "gone", onFailure: () => false })
   )
+
+const isAbsent = <A>(asked: Result.Result<A, SandboxError>): asked is Result.Failure<A, SandboxError> =>
+  asked._tag === "Failure" && asked.failure.reason === "not-found"
 
 /** A failed try leaves nothing behind: what it may have made is found by its key and destroyed, before the failure is told. */
 const undone = (key: string, failed: SessionFact) =>
@@ -162,16 +165,20 @@ const commands: SessionHands = {
       if (Option.exists(health, (daemon) => (daemon.boot ?? 0) > boot)) return failed("stale", "the sandbox is at work again")
       // An agent that cannot be asked to end is ended by the capture.
       yield* Effect.ignore(daemons.quiesce(sandboxId))
-      const captured = yield* Effect.result(sandboxes.capture(sandboxId, key))
+      const capture = Effect.result(sandboxes.capture(sandboxId, key))
+      let captured = yield* capture
+      // An earlier run may have taken it, and a snapshot outlives its sandbox: under its key it is found, not taken twice.
+      if (isAbsent(captured)) {
+        if (!(yield* isGoneStill(sandboxId))) return new NotYet(captured.failure.message)
+        captured = yield* capture
+      }
       if (captured._tag === "Success") {
         const { snapshotId, stopped } = captured.success
         const { provider } = sandboxes
         return { type: "snapshot.saved" as const, captureId, snapshotId, provider, sandboxStopped: stopped }
       }
       const { reason, message } = captured.failure
-      // It may have been taken: under its key it is found, not taken twice.
-      const isUnknown = reason === "unreachable" || (reason === "not-found" && !(yield* isGoneStill(sandboxId)))
-      return isUnknown ? new NotYet(message) : failed(reason, message)
+      return reason === "unreachable" ? new NotYet(message) : failed(reason, message)
     }),
 
   destroySandbox: ({ sandboxId }) =>

@@ -193,9 +193,17 @@ export const mutantsOfScenarios: ReadonlyArray<Mutant> = [
     law: "I5",
     name: "a capture that a provider denies is given up at once",
     file: "actors/session.ts",
-    find: 'reason === "unreachable" || (reason === "not-found"',
-    replace: 'reason === "unreachable" || (reason === "rejected"',
+    find: "if (isAbsent(captured)) {",
+    replace: "if (captured === null) {",
     by: "a provider takes a snapshot, does not say so, and then denies the sandbox"
+  },
+  {
+    law: "I5",
+    name: "a sandbox that is gone has left no snapshot",
+    file: "actors/session.ts",
+    find: "        captured = yield* capture\n",
+    replace: "",
+    by: "a provider takes a snapshot, does not say so, and then the sandbox is gone"
   },
   {
     law: "S6",

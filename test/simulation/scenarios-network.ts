@@ -40,6 +40,25 @@ const latencyMs = (story: Story, node: Node, title: string): number => {
 /** Three failures in a row are one in eight: so many times eight are a fault of ours. */
 const resumesMax = 8
 
+const deniedAfterCapture = (isGone: boolean) => {
+  const story = new Story()
+  story.working()
+  story.ends("p1")
+  story.weather.turn("provider.unanswered", 1)
+  story.ask({ type: "pause", why: "manual" })
+  // Asked again, the first thing that it says is that there is none.
+  story.until(() => story.inspected("command.started").some(({ attempt }) => attempt === 2), "it is asked again")
+  must(story.world.snapshots.size === 1, "it was not taken")
+  if (isGone) story.world.destroy(story.context().sandboxId!)
+  story.weather.turn("provider.unanswered", 0)
+  story.weather.turn("provider.denies", 1)
+  story.until(() => story.status() === "paused", "it pauses")
+  story.weather.turn("provider.denies", 0)
+  must(story.world.snapshots.size === 1 && story.context().snapshotId !== null, "it was taken twice, or forgotten")
+  story.pass(20 * minuteMs)
+  story.rests()
+}
+
 export const networkScenarios = {
   "Redis flushed in the middle": () => {
     const { story, other } = onTwo()
@@ -147,23 +166,9 @@ export const networkScenarios = {
     story.rests()
   },
 
-  "a provider takes a snapshot, does not say so, and then denies the sandbox": () => {
-    const story = new Story()
-    story.working()
-    story.ends("p1")
-    story.weather.turn("provider.unanswered", 1)
-    story.ask({ type: "pause", why: "manual" })
-    // Asked again, the first thing that it says is that there is none.
-    story.until(() => story.inspected("command.started").some(({ attempt }) => attempt === 2), "it is asked again")
-    must(story.world.snapshots.size === 1, "it was not taken")
-    story.weather.turn("provider.unanswered", 0)
-    story.weather.turn("provider.denies", 1)
-    story.until(() => story.status() === "paused", "it pauses")
-    story.weather.turn("provider.denies", 0)
-    must(story.world.snapshots.size === 1 && story.context().snapshotId !== null, "it was taken twice, or forgotten")
-    story.pass(20 * minuteMs)
-    story.rests()
-  },
+  "a provider takes a snapshot, does not say so, and then denies the sandbox": () => deniedAfterCapture(false),
+
+  "a provider takes a snapshot, does not say so, and then the sandbox is gone": () => deniedAfterCapture(true),
 
   "a provider names another session's sandbox": () => {
     const story = new Story("ses_1", "ses_2")

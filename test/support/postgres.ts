@@ -8,7 +8,8 @@ let made = 0
 
 const onServer = (statement: string) =>
   Effect.acquireUseRelease(
-    Effect.sync(() => client(inject("postgresUrl"), { max: 1 })),
+    // A database that goes waits for a checkpoint, which takes as long as the disk has others to serve.
+    Effect.sync(() => client(inject("postgresUrl"), { max: 1, connection: { statement_timeout: 0 } })),
     (sql) => Effect.promise(() => sql.unsafe(statement)),
     (sql) => Effect.promise(() => sql.end())
   )
