@@ -87,6 +87,18 @@ describe("the judge", () => {
     assert.deepEqual(pardoned, { lost: [], doubled: [], stuck: [] })
   })
 
+  it("believes an agent whose command failed that it wrote nothing", () => {
+    const full = found((evidence) => {
+      evidence.effects = []
+      evidence.stored = evidence.stored.with(
+        0,
+        event(1, "tool", { turnId: "p-1", status: "failed", output: "No space left on device" })
+      )
+      evidence.shown = evidence.stored
+    })
+    assert.deepEqual(full, { lost: [], doubled: [], stuck: [] })
+  })
+
   it("finds what was lost", () => {
     only("lost", /p-2 was acknowledged and is not in the journal/, ({ ledger }) => ledger.acked.add("p-2"))
     only("lost", /gap in its revisions/, (evidence) => {

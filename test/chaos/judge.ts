@@ -81,6 +81,8 @@ const feedOf = ({ shown, stored, holes, repeats }: Evidence) => {
   }
 }
 
+const turnOf = ({ body }: Shown) => body["turnId"]
+
 const turnsOf = ({ journal, stored, effects, asked, ledger }: Evidence) => {
   const taken = new Set(journal.flatMap(({ promptId }) => (promptId === null ? [] : [promptId])))
   const ends = stored
@@ -88,11 +90,15 @@ const turnsOf = ({ journal, stored, effects, asked, ledger }: Evidence) => {
     .map(({ body }) => body as { turnId: string; stopReason: string })
   const reasons = new Map(ends.map(({ turnId, stopReason }) => [turnId, stopReason]))
   const written = new Set(effects)
+  // Of one whose command failed, for want of space perhaps, nobody promised that it wrote anything: its agent went on to its end.
+  const failed = new Set(stored.filter(({ kind, body }) => kind === "tool" && body["status"] === "failed").map(turnOf))
   const whole = [...reasons].filter(([, reason]) => reason === "end_turn").map(([id]) => id)
   return {
     lost: ledger.stateLost
       ? []
-      : whole.filter((id) => !written.has(id)).map((id) => `the turn of ${id} ended well, and what it wrote is gone`),
+      : whole
+          .filter((id) => !written.has(id) && !failed.has(id))
+          .map((id) => `the turn of ${id} ended well, and what it wrote is gone`),
     doubled: [
       ...repeated(ends.map(({ turnId }) => turnId)).map(([id, times]) => `the turn of ${id} ended ${times} times`),
       ...repeated(effects).map(([id, times]) => `the turn of ${id} was run ${times} times: what it wrote stands there as often`),
