@@ -10,7 +10,7 @@ export const foldedMax = 16
 /** Transitions in flight that an organisation may have beside others, however little those ask: a thousand commits per second and more. */
 export const turnsMin = 4
 /** Pause of an actor that refused, beside other organisations: asked again at once it looks into the journal each time. */
-export const vainMs = 4
+export const vainMs = 10
 /** What all that are there together may have in flight, beyond the least of each: as much as the statements under way can carry. */
 export const turnsMax = batchTransitionsMax * batchesInFlightMax
 /** An organisation counts as there for so long after it last asked for anything: a few times what one that asks again at once takes. */
