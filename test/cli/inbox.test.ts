@@ -30,6 +30,8 @@ it.live(
       )
       const says = (text: string, times = 1) => Effect.promise(() => all.until((said) => said.split(text).length > times))
       yield* says(first)
+      // Only who was connected once waits for a server that is away.
+      yield* Effect.promise(() => raw.until((said) => said.includes("welcome")))
       yield* decide(first, "deny", { reason: "not on a Friday" })
       yield* says(`${first}  waits no more: denied: not on a Friday`)
       const second = yield* waiting()
