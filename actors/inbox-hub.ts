@@ -1,6 +1,7 @@
 /** What changed among the calls of one organisation that concern people, numbered by this process, and who waits for more. */
 import { randomBytes } from "node:crypto"
-import { Effect } from "effect"
+import type { Effect } from "effect"
+import { Waiters } from "../runtime/waiters.ts"
 import type { CallName } from "./call-news.ts"
 import type { InboxRow } from "./services/inbox-row.ts"
 
@@ -49,7 +50,7 @@ export class InboxHub {
   /** Nobody has asked since the last look over all hubs. */
   isForgotten = false
   readonly #known = new Map<string, Known>()
-  readonly #waiters = new Set<() => void>()
+  readonly #waiters = new Waiters()
   #ring: Array<Change> = []
 
   constructor(org: string) {
@@ -57,7 +58,7 @@ export class InboxHub {
   }
 
   get isWatched(): boolean {
-    return this.#waiters.size > 0
+    return this.#waiters.areThere
   }
 
   /** Oldest change that is kept. */
@@ -70,11 +71,9 @@ export class InboxHub {
   }
 
   /** Waits for the next change. */
-  readonly changed: Effect.Effect<void> = Effect.callback((resume) => {
-    const waiter = () => resume(Effect.void)
-    this.#waiters.add(waiter)
-    return Effect.sync(() => this.#waiters.delete(waiter))
-  })
+  get changed(): Effect.Effect<void> {
+    return this.#waiters.changed
+  }
 
   /** Calls that a look at all that wait has to look at: those that moved, and those that wait no more. */
   moved(
@@ -114,8 +113,6 @@ export class InboxHub {
     this.seq += 1
     this.#ring.push({ seq: this.seq, change, call })
     if (this.#ring.length > ringChangesMax) this.#ring = this.#ring.slice(-ringChangesMax)
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const waiter of waiters) waiter()
+    this.#waiters.wake()
   }
 }

@@ -1,7 +1,8 @@
 /** One home's feed in this process: what waits to be stored, in order, the newest that is, and who waits for more. */
-import { Effect } from "effect"
+import type { Effect } from "effect"
 import type { FeedEvent, FeedHead, Home, StoredFeedEvent } from "./feed.ts"
 import { feedBatchEventsMax, feedRingCharactersMax, feedRingEventsMax } from "./limits.ts"
+import { Waiters } from "./waiters.ts"
 
 export interface Pending {
   event: FeedEvent
@@ -28,7 +29,7 @@ export class Hub {
   batchEvents = feedBatchEventsMax
   /** Nobody has asked for it since the last look over all hubs. */
   isForgotten = false
-  readonly #waiters = new Set<() => void>()
+  readonly #waiters = new Waiters()
   #ring: Array<StoredFeedEvent> = []
   #ringCharacters = 0
 
@@ -37,7 +38,7 @@ export class Hub {
   }
 
   get isWatched(): boolean {
-    return this.#waiters.size > 0
+    return this.#waiters.areThere
   }
 
   get isQuiet(): boolean {
@@ -45,16 +46,12 @@ export class Hub {
   }
 
   /** Waits for the next `wake`. */
-  readonly changed: Effect.Effect<void> = Effect.callback((resume) => {
-    const waiter = () => resume(Effect.void)
-    this.#waiters.add(waiter)
-    return Effect.sync(() => this.#waiters.delete(waiter))
-  })
+  get changed(): Effect.Effect<void> {
+    return this.#waiters.changed
+  }
 
   wake(): void {
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const waiter of waiters) waiter()
+    this.#waiters.wake()
   }
 
   learn(head: FeedHead): void {

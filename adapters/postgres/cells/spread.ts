@@ -17,10 +17,13 @@ type OfOne<S> = {
   [K in keyof S]: S[K] extends (whose: infer W, ...rest: any) => Effect.Effect<any, any> ? (W extends Whose ? K : never) : never
 }[keyof S]
 
-/** The port over one cell, of which nothing is asked while it cannot be used. */
+/** Nothing is asked of a cell while it cannot be used. */
+const ifUsable = <A, E>(cell: Cell, answer: () => Effect.Effect<A, E>, fail: (message: string) => E): Effect.Effect<A, E> =>
+  Effect.suspend(() => (cell.trouble() === null ? answer() : Effect.fail(fail(awayText(cell)))))
+
+/** The port over one cell. */
 export const guarded = <S extends object>(cell: Cell, port: S, fail: (message: string) => unknown): S => {
-  const guard = (answer: Effect.Effect<unknown, unknown>) =>
-    Effect.suspend(() => (cell.trouble() === null ? answer : Effect.fail(fail(awayText(cell)))))
+  const guard = (answer: Effect.Effect<unknown, unknown>) => ifUsable(cell, () => answer, fail)
   const members = Object.entries(port).map(([name, member]) => [
     name,
     typeof member === "function" ? (...given: ReadonlyArray<unknown>) => guard(member(...given)) : guard(member)
@@ -48,7 +51,7 @@ export const spread = <S extends object, E>(
   const of = (cell: Cell): S => services.get(cell)!
 
   const ask = <A>(cell: Cell, question: (service: S) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.suspend(() => (cell.trouble() === null ? question(of(cell)) : Effect.fail(fail(awayText(cell)))))
+    ifUsable(cell, () => question(of(cell)), fail)
 
   return {
     in: of,
