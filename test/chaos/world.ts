@@ -4,8 +4,7 @@
  * machine lacks is left out and said.
  */
 
-import { execFileSync } from "node:child_process"
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
@@ -18,6 +17,7 @@ import { databaseUrl } from "../support/database-url.ts"
 import { freePort } from "../support/free-port.ts"
 import { agentsOf, daemonsOf, initsOf, postmasterOf } from "../support/processes.ts"
 import { type Relay, type RelayState, relayTo } from "../support/relay.ts"
+import { sampleRepository } from "../support/sample-repository.ts"
 import { Node } from "./node.ts"
 import { type CountingModel, noRedis, Redis, SmallDisk, startModel } from "./services.ts"
 import { type Kind, kinds, type Trouble } from "./troubles.ts"
@@ -39,7 +39,7 @@ const cuts: ReadonlyArray<RelayState> = ["unheard", "silent", "held"]
 
 export class World {
   readonly directory = mkdtempSync(join(tmpdir(), "proliferate-chaos-"))
-  readonly repository = join(this.directory, "sample.git")
+  readonly repository = sampleRepository(this.directory)
   readonly nodes: Array<Node> = []
   /** Of several nodes each answers for all sessions. */
   readonly isCluster: boolean
@@ -71,7 +71,6 @@ export class World {
    */
   async begin(): Promise<void> {
     chmodSync(this.directory, 0o755)
-    this.#makeRepository()
     this.model = await startModel()
     this.#database = await Effect.runPromise(
       Scope.provide(startEmbedded({ dataDir: join(this.directory, "postgres") }), this.#scope)
@@ -139,17 +138,6 @@ export class World {
     const clockFile = join(this.directory, `clock-${name}`)
     const port = await freePort()
     this.nodes.push(new Node({ name, dataDir, port, databaseUrl, isEmbedded, clockFile, env: { ...model, ...env } }))
-  }
-
-  #makeRepository(): void {
-    const sample = join(this.directory, "sample")
-    cpSync(join(import.meta.dirname, "../../cli/sample"), sample, { recursive: true })
-    const git = (...args: ReadonlyArray<string>) =>
-      execFileSync("git", ["-c", "user.name=test", "-c", "user.email=test@localhost", ...args], { cwd: sample })
-    git("init", "-q", "-b", "main")
-    git("add", "-A")
-    git("commit", "-q", "-m", "sample")
-    git("clone", "-q", "--bare", ".", this.repository)
   }
 
   async #createDatabase(name: string): Promise<void> {

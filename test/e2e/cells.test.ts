@@ -2,8 +2,7 @@
  * A server on two databases, an organisation in each, and a session in each: one database is cut off while its agent works. Its
  * organisation is told so, the other notices nothing, and when it is back everything goes on and nothing is lost.
  */
-import { execFileSync } from "node:child_process"
-import { cpSync, mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Exit, Scope } from "effect"
@@ -11,6 +10,7 @@ import { afterAll, assert, beforeAll, it } from "vitest"
 import { connect } from "../../adapters/postgres/pool.ts"
 import { emptyDatabase } from "../support/postgres.ts"
 import { type Relay, relayTo, serverOf, throughRelay } from "../support/relay.ts"
+import { sampleRepository } from "../support/sample-repository.ts"
 import { type Server, startServer } from "../support/server.ts"
 import { type Watcher, watch } from "../support/watcher.ts"
 
@@ -112,14 +112,7 @@ beforeAll(async () => {
   server = await startServer(join(scratch, "data"), env)
   near = new Team(server.token!)
 
-  const [sample, repository] = [join(scratch, "sample"), join(scratch, "sample.git")]
-  cpSync(join(import.meta.dirname, "../../cli/sample"), sample, { recursive: true })
-  const git = (...args: ReadonlyArray<string>) =>
-    execFileSync("git", ["-c", "user.name=test", "-c", "user.email=test@localhost", ...args], { cwd: sample })
-  git("init", "-q", "-b", "main")
-  git("add", "-A")
-  git("commit", "-q", "-m", "sample")
-  git("clone", "-q", "--bare", ".", repository)
+  const repository = sampleRepository(scratch)
 
   const owner = { name: "Ada", email: "ada@far.test" }
   const refused = await near.ask("POST", "/v1/organisations", { name: "Far", owner, cell: "moon" })

@@ -7,14 +7,14 @@
  *
  * `KILLS=100 SEED=7 npm test -- test/e2e/killing.test.ts` kills a hundred times, at the moments that seed 7 draws.
  */
-import { execFileSync } from "node:child_process"
-import { cpSync, mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, it } from "vitest"
 import { dice } from "../support/dice.ts"
 import { freePort } from "../support/free-port.ts"
 import { agentsOf, daemonsOf, postmasterOf } from "../support/processes.ts"
+import { sampleRepository } from "../support/sample-repository.ts"
 import { type Server, startServer } from "../support/server.ts"
 import { type Watcher, watch } from "../support/watcher.ts"
 
@@ -85,13 +85,7 @@ const kill = async (victim: Victim): Promise<void> => {
 }
 
 beforeAll(async () => {
-  cpSync(join(import.meta.dirname, "../../cli/sample"), join(scratch, "sample"), { recursive: true })
-  const git = (...args: ReadonlyArray<string>) =>
-    execFileSync("git", ["-c", "user.name=test", "-c", "user.email=test@localhost", ...args], { cwd: join(scratch, "sample") })
-  git("init", "-q", "-b", "main")
-  git("add", "-A")
-  git("commit", "-q", "-m", "sample")
-  git("clone", "-q", "--bare", ".", repository)
+  sampleRepository(scratch)
   port = String(await freePort())
   await start()
   token = server.token!

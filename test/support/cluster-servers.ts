@@ -1,9 +1,9 @@
 /** Real servers of one cluster, each a process with a data directory of its own, and a client that goes to whichever answers. */
-import { execFileSync } from "node:child_process"
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { freePort } from "./free-port.ts"
+import { sampleRepository } from "./sample-repository.ts"
 import { type Server, startServer } from "./server.ts"
 
 const answerMs = 30_000
@@ -26,6 +26,7 @@ export interface Told {
 export class Servers {
   readonly scratch = mkdtempSync(join(tmpdir(), "proliferate-nodes-"))
   readonly shared = join(this.scratch, "shared")
+  #repository: string | null = null
   readonly members: Array<Member> = []
   readonly told: Array<Told> = []
   readonly #databaseUrl: string
@@ -89,16 +90,8 @@ export class Servers {
 
   /** A configuration whose agent follows scripts, on a repository of its own. */
   async configuration(): Promise<string> {
-    const [sample, repository] = [join(this.scratch, "sample"), join(this.scratch, "sample.git")]
-    if (!existsSync(repository)) {
-      cpSync(join(import.meta.dirname, "../../cli/sample"), sample, { recursive: true })
-      const git = (...args: ReadonlyArray<string>) =>
-        execFileSync("git", ["-c", "user.name=test", "-c", "user.email=test@localhost", ...args], { cwd: sample })
-      git("init", "-q", "-b", "main")
-      git("add", "-A")
-      git("commit", "-q", "-m", "sample")
-      git("clone", "-q", "--bare", ".", repository)
-    }
+    this.#repository ??= sampleRepository(this.scratch)
+    const repository = this.#repository
     const { id: repositoryId } = await this.call("POST", "/v1/repositories", { name: "sample", location: repository })
     const made = await this.call("POST", "/v1/configurations", {
       name: "sample",
